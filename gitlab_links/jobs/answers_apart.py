@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 
 from gitlab_links.deltas.reading import DeltaAnswer
+from gitlab_links.deltas.statuses import StatusAnswer
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.jobs.drains import LEFT_TO_THE_LEASE
 from gitlab_links.sync.due_items import DueItem
 from gitlab_links.sync.fetching import A, Answer, Round
+
+T = TypeVar("T")
 
 FAULT = GitLabFailure("internal_error", "The answer could not be stored.")
 
@@ -94,3 +98,32 @@ def fault_of_list(answer: DeltaAnswer) -> DeltaAnswer:
     return DeltaAnswer(
         delta, answer.started_at, reached=delta.since, failure=FAULT, rate_limit=limit
     )
+
+
+def halves_of_statuses(answer: StatusAnswer) -> Sequence[StatusAnswer]:
+    """The answer about each half of its projects, and of one about each half of its merge
+    requests; none if it cannot be cut.
+    """
+    if answer.found is None:
+        return ()
+    wanted, found = answer.wanted, answer.found
+    if len(wanted) == 1:
+        [one], items = wanted, list(wanted[0].items.items())
+        if len(items) < 2:
+            return ()
+        wanted = [replace(one, items=dict(half)) for half in _halves(items)]
+        found = [found[0], found[0]]
+    return [
+        replace(answer, wanted=some, found=theirs)
+        for some, theirs in zip(_halves(wanted), _halves(found), strict=True)
+    ]
+
+
+def _halves(listed: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    middle = len(listed) // 2
+    return listed[:middle], listed[middle:]
+
+
+def fault_of_statuses(answer: StatusAnswer) -> StatusAnswer:
+    """The merge request keeps its statuses; they are read again later."""
+    return replace(answer, found=None, failure=FAULT)

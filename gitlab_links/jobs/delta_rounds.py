@@ -16,7 +16,13 @@ from gitlab_links.deltas.proving import Terms
 from gitlab_links.deltas.trust import trusted_projects
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.project_changes import MOST_PROJECTS
-from gitlab_links.jobs.answers_apart import fault_of_list, no_part_of_list, record_apart
+from gitlab_links.jobs.answers_apart import (
+    fault_of_list,
+    fault_of_statuses,
+    halves_of_statuses,
+    no_part_of_list,
+    record_apart,
+)
 from gitlab_links.observations.call_counts import CallKind, count_calls
 from gitlab_links.observations.project_watches import proven_projects
 from gitlab_links.slow_gitlabs import measured
@@ -82,12 +88,20 @@ class Reader:
             return False
         with measured(self.org_id):
             asked = self.fetcher.together([statuses.call_for(wanted)])
-        read = statuses.record(
-            self.org_id, asked, token_ciphertext=self.token_ciphertext, now=utcnow()
-        )
+        read = changed = 0
+
+        def record(calls: Round[statuses.StatusAnswer]) -> None:
+            nonlocal read, changed
+            recorded = statuses.record(
+                self.org_id, calls, token_ciphertext=self.token_ciphertext, now=utcnow()
+            )
+            read += recorded.read
+            changed += recorded.changed
+
+        record_apart(asked, record, halves_of_statuses, fault_of_statuses)
         self._count(CallKind.STATUSES)
         db.session.commit()
-        self._log("sync.statuses", asked, read=read.read, changed=read.changed)
+        self._log("sync.statuses", asked, read=read, changed=changed)
         return True
 
     def _lists(self) -> bool:

@@ -104,6 +104,51 @@ def test_a_pipeline_is_followed_without_its_merge_request_changing(connected, wo
     assert routes(connected) == ["/graphql", "/graphql"]
 
 
+@pytest.mark.parametrize("project", [None, "acme/press-3"])
+def test_a_status_that_cannot_be_stored_keeps_no_other_back(
+    connected, world, clock, monkeypatch, project
+):
+    """A fault of this service that one merge request brings out: it is alone in its project, or
+    beside others.
+    """
+    items, links = world
+    bad = items["Request press-3"]
+    if project is not None:
+        beside = connected.gitlab.state.items.add_merge_request(
+            bad.project, "Beside it", author="root", source_branch="beside"
+        )
+        links["Beside it"] = connected.link(beside)
+        items["Beside it"] = beside
+    connected.fetch()
+    real, iid = statuses.is_overtaken, bad.iid
+
+    def is_overtaken(item, *given):
+        if item.iid == iid and item.project_id == bad_project:
+            raise ValueError("an odd value")
+        return real(item, *given)
+
+    bad_project = connected.item(links["Request press-3"]).project_id
+    monkeypatch.setattr(statuses, "is_overtaken", is_overtaken)
+    for title in links:
+        if not title.startswith("Issue"):
+            connected.gitlab.state.pipelines.run(items[title], "running", notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+
+    shown = {title: connected.view(link).pipeline_status for title, link in links.items()}
+    assert shown.pop("Request press-3") is None
+    assert {status for title, status in shown.items() if not title.startswith("Issue")} == {
+        "running"
+    }
+    assert connected.integration().error_code is None
+
+    monkeypatch.setattr(statuses, "is_overtaken", real)
+    for _ in range(3):
+        pass_ttl(connected, clock)
+        connected.fetch()
+    assert connected.view(links["Request press-3"]).pipeline_status == "running"
+
+
 @pytest.mark.slow
 def test_a_merge_status_that_changed_alone_is_read_within_the_hour(connected, world, clock):
     items, links = world
