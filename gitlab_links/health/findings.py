@@ -13,6 +13,7 @@ from gitlab_links.deliveries.trust import still_distrusted
 from gitlab_links.gitlab.answers import READING_SCOPES
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
 from gitlab_links.health.signals import Signals
+from gitlab_links.health.token_life import overdue_from
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import TallyKind
@@ -114,6 +115,8 @@ def _expiry(integration: OrgGitLabIntegration, now: datetime) -> Iterator[Findin
     detail = {"expires_at": expires_at.date().isoformat()}
     if expires_at <= now:
         yield Finding("token_expired", Severity.CRITICAL, detail=detail)
+        return
+    if integration.token_auto_rotate and now < overdue_from(integration.token_set_at, expires_at):
         return
     for days in EXPIRY_THRESHOLDS:
         if expires_at <= now + timedelta(days=days):

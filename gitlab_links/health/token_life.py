@@ -6,6 +6,8 @@ AHEAD = timedelta(days=7)
 # A new token must not be due itself: of a short life only the last third counts.
 SHARE = 3
 SOON = timedelta(hours=1)
+# In a day it was tried several times to replace it.
+GRACE = timedelta(days=1)
 
 
 def replaced_from(began_at: datetime | None, expires_at: datetime) -> datetime:
@@ -15,6 +17,12 @@ def replaced_from(began_at: datetime | None, expires_at: datetime) -> datetime:
     if began_at is None:
         return expires_at - AHEAD
     return expires_at - min(AHEAD, (expires_at - began_at) / SHARE)
+
+
+def overdue_from(began_at: datetime | None, expires_at: datetime) -> datetime:
+    """From when on a token that is replaced automatically is late: a person has to know."""
+    due_at = replaced_from(began_at, expires_at)
+    return due_at + min(GRACE, (expires_at - due_at) / SHARE)
 
 
 def checked_by(began_at: datetime | None, expires_at: datetime, now: datetime) -> datetime:

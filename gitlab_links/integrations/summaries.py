@@ -9,6 +9,7 @@ from gitlab_links.extensions import settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
 EXPIRY_WARNING = timedelta(days=30)
+LAST_DAY = timedelta(days=1)
 
 
 class HealthStatus(StrEnum):

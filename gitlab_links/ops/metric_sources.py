@@ -18,7 +18,7 @@ from gitlab_links.deltas.models import BY_TIME, GitLabDeltaMark
 from gitlab_links.extensions import db, redis
 from gitlab_links.health.report import HealthColour
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.summaries import EXPIRY_WARNING
+from gitlab_links.integrations.summaries import EXPIRY_WARNING, LAST_DAY
 from gitlab_links.job_triggers import queue_names
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.call_counts import CallKind
@@ -143,11 +143,14 @@ def connections(now: datetime) -> Connections:
     counted = db.session.execute(select(state, func.count()).group_by(state))
     left = _integration.rate_limit_remaining * 1.0 / func.nullif(_integration.rate_limit, 0)
     expires_at, reset_at = _integration.token_expires_at, _integration.rate_limit_reset_at
+    # One that is replaced automatically is so in time.
+    warned_until = case(
+        (_integration.token_auto_rotate, now + LAST_DAY), else_=now + EXPIRY_WARNING
+    )
     headroom = db.session.scalar(select(func.min(left)).where(reset_at > now))
     return Connections(
         states={"ok": 0} | {row[0]: row[1] for row in counted},
-        expiring=db.session.scalar(select(func.count()).where(expires_at < now + EXPIRY_WARNING))
-        or 0,
+        expiring=db.session.scalar(select(func.count()).where(expires_at < warned_until)) or 0,
         headroom=1.0 if headroom is None else float(headroom),
     )
 

@@ -104,7 +104,9 @@ def _gitlab(now: datetime) -> Iterator[Metric]:
         metric_sources.projects_read(now),
     )
     yield _single(
-        "tokens_expiring", "GitLab tokens that expire within 30 days", connections.expiring
+        "tokens_expiring",
+        "GitLab tokens that expire within 30 days, or a day if replaced automatically",
+        connections.expiring,
     )
     yield _single(
         "rate_limit_headroom_ratio",

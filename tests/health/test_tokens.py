@@ -115,6 +115,24 @@ def test_the_expiry_of_a_token_is_shown_30_7_and_1_days_ahead(connected, days, c
     assert [one["code"] for one in connected.audited("health.problem")].count(code) == bool(code)
 
 
+@pytest.mark.parametrize(
+    ("life", "quiet_until"),
+    [(200, 6), (7, 7 / 3 * 2 / 3)],
+)
+def test_of_a_token_that_is_replaced_automatically_only_a_late_one_is_shown(
+    connected, clock, life, quiet_until
+):
+    expire_in(connected, life)
+    check(connected)
+    expires_at = connected.integration().token_expires_at
+    connected.change(token_auto_rotate=True, token_set_at=expires_at - timedelta(days=life))
+    late_from = expires_at - timedelta(days=quiet_until)
+    clock.advance((late_from - utcnow()).total_seconds() - 3600)
+    assert [one for one in connected.codes() if one.startswith("token")] == []
+    clock.advance(7200)
+    assert [one for one in connected.codes() if one.startswith("token")] == ["token_expires_7d"]
+
+
 def test_an_expired_token_is_shown_though_nobody_calls_gitlab(connected, clock):
     expire_in(connected, 2)
     check(connected)
@@ -272,7 +290,7 @@ def test_a_token_rotates_itself_a_week_ahead_where_the_org_wants_that(connected)
     assert "GitLab issued a new token and revoked the old one." in page.text
 
 
-def test_a_rotation_of_the_schedule_that_gitlab_refuses_leaves_the_token_in_use(connected):
+def test_a_rotation_of_the_schedule_that_gitlab_refuses_leaves_the_token_in_use(connected, clock):
     expire_in(connected, 6)
     check(connected)
     connected.change(token_auto_rotate=True)
@@ -281,7 +299,8 @@ def test_a_rotation_of_the_schedule_that_gitlab_refuses_leaves_the_token_in_use(
 
     assert not token_of(connected).revoked
     assert connected.audited("integration.token_rotated") == []
-    assert "token_expires_7d" in connected.codes()
+    clock.advance(5 * 86_400)
+    assert "token_expires_1d" in connected.codes()
 
 
 @pytest.mark.parametrize("leaves", ["another", "none", "unreadable"])

@@ -129,10 +129,13 @@ def test_integrations_are_counted_by_state(monitored: Flask, factory: Factory) -
         rate_limit_remaining=500,
         rate_limit_reset_at=soon,
     )
+    for days, rotated in ((20, True), (20, False), (0.5, True)):
+        when = datetime.now(UTC) + timedelta(days=days)
+        factory.integration(factory.org(), **some, token_expires_at=when, token_auto_rotate=rotated)
     figures = read(monitored)
     states = {key[1]: value for key, value in figures.items() if key[0] == "integrations"}
-    assert states == {"ok": 1, "not_configured": 1, "auth_error": 1, "paused": 1}
-    assert figures["tokens_expiring",] == 1
+    assert states == {"ok": 4, "not_configured": 1, "auth_error": 1, "paused": 1}
+    assert figures["tokens_expiring",] == 3, "one that is replaced automatically has 20 days"
     assert figures["rate_limit_headroom_ratio",] == 0.25
 
 
