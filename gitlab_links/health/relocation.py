@@ -13,6 +13,7 @@ from sqlalchemy import exists, func, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
+from gitlab_links.backfills.joined_projects import follow_joined_projects
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
@@ -191,6 +192,7 @@ def save_move(principal: Principal, move: Move, verified: Verified) -> Moved:
     if verified.version is not None:
         integration.note_version(to, verified.version)
     count = sum(carry_over(principal.org_id, former.base_url, to) for former in verified.same)
+    follow_joined_projects(principal.org_id)
     write_audit_event(
         principal.org_id,
         principal.actor,

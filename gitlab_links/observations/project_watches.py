@@ -55,6 +55,17 @@ def is_linked(project_row: uuid.UUID) -> bool:
     return bool(db.session.scalar(linked))
 
 
+def move_pick(source_id: uuid.UUID, target_id: uuid.UUID) -> None:
+    """The other row of the same project is watched, too, if somebody chose this one."""
+    source = select(_watch.org_id, _watch.picked_at).where(_watch.project_id == source_id)
+    picked = db.session.execute(source.where(_watch.picked_at.is_not(None))).one_or_none()
+    if picked is None:
+        return
+    _make(picked.org_id, target_id)
+    target = update(_watch).where(_watch.project_id == target_id, _watch.picked_at.is_(None))
+    change_rows(target.values(picked_at=picked.picked_at))
+
+
 def note_hook_removed(project_row: uuid.UUID, now: datetime) -> None:
     """The project's hook was deleted in GitLab."""
     end_hook_secrets(project_row, now)

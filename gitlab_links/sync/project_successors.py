@@ -32,6 +32,7 @@ from gitlab_links.links.models import (
     TaskGitLabLink,
 )
 from gitlab_links.observations.hook_secrets import move_hook_secrets
+from gitlab_links.observations.project_watches import move_pick
 from gitlab_links.rule_states.marking import mark_tasks
 from gitlab_links.storage.database import new_id, upsert
 from gitlab_links.sync.moved_mentions import move_mentions
@@ -61,6 +62,7 @@ def note_successor(
     """
     if project.gitlab_id is None:
         move_hook_secrets(project.id, successor.id)
+        move_pick(project.id, successor.id)
     project.path_key = None
     project.successor_id, project.succeeded_since = successor.id, since
     db.session.flush()

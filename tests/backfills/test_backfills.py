@@ -11,21 +11,28 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.task_keys import change_task_key
 from gitlab_links.backfills import changes
 from gitlab_links.backfills.changes import BackfillRunning, NothingToDo
+from gitlab_links.backfills.joined_projects import follow_joined_projects
 from gitlab_links.backfills.models import Backfill
 from gitlab_links.backfills.queries import find_backfill, found_items
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
 from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs import backfills
 from gitlab_links.jobs.backfills import backfill_slice
 from gitlab_links.jobs.rule_slices import rules_slice
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.changes import detach
-from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.items import cached_item
+from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.links.queries import connection_of
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
+from gitlab_links.sync.address_moves import carry_over
+from gitlab_links.sync.project_successors import move_next_piece
+
+ELSEWHERE = "https://gitlab.example.net"
 
 
 @pytest.fixture
@@ -314,6 +321,22 @@ def test_who_may_not_see_confidential_items_reads_no_title(mentioning, key, proj
     assert seen.title == f"Secret {key(1001)}"
     assert db.session.query(GitLabItem).count() == 1
     db.session.rollback()
+
+
+def test_what_was_found_is_shown_under_the_row_that_stays(mentioning, old, admin):
+    """The same GitLab under two addresses, each with a row of the project."""
+    backfill_id = looked(mentioning, admin)
+    before = [one.reference for one in shown_to(Role.ADMIN, mentioning, backfill_id)]
+    cached_item(mentioning.org.id, ELSEWHERE, ItemRef("acme/app", ItemType.ISSUE, 1))
+    carry_over(mentioning.org.id, mentioning.connected.gitlab.url, ELSEWHERE)
+    follow_joined_projects(mentioning.org.id)
+    db.session.commit()
+    while move_next_piece(mentioning.org.id):
+        db.session.commit()
+    db.session.expire_all()
+    assert [p.base_url for p in db.session.scalars(select(GitLabProject))] == [ELSEWHERE]
+    assert len(before) == 3
+    assert [one.reference for one in shown_to(Role.ADMIN, mentioning, backfill_id)] == before
 
 
 @pytest.mark.usefixtures("redis")

@@ -10,11 +10,15 @@ from sqlalchemy import select
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.models import AuditEvent
+from gitlab_links.backfills import changes as backfills
+from gitlab_links.backfills.queries import found_items
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.bulk import Bulk, create_bulk
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.listed_project import ListedProject
+from gitlab_links.health.project_picks import pick_projects
 from gitlab_links.health.relocation import (
     MoveNotVerified,
     NothingToMove,
@@ -25,11 +29,13 @@ from gitlab_links.health.report import report_of
 from gitlab_links.health.token_check import validate_now
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.jobs.backfills import backfill_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import TaskGitLabLink
-from gitlab_links.links.queries import links_page
+from gitlab_links.links.queries import connection_of, links_page
 from gitlab_links.local.services import free_port
+from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser, program
 from tests.conftest import GITLAB_TOKEN, MakeApp
@@ -144,6 +150,29 @@ def test_links_that_were_left_behind_are_carried_over_later(moving: Moving) -> N
 
     assert [error for _, error, _ in moving.states()] == [None] * 3, "the same item twice is one"
     assert "links_at_former_address" not in moving.findings()
+
+
+def test_what_was_chosen_and_looked_for_stays_when_two_rows_are_joined(moving: Moving) -> None:
+    state = moving.gitlab.state
+    project, other = state.projects.get("bulk/project-1"), moving.factory.task(moving.org)
+    issue = state.items.find(project, "issue", 2)
+    state.items.edit(issue, title=f"See ACME-{other.number}", notify=False)
+    listed = ListedProject(project.id, project.path)
+    pick_projects(moving.admin, moving.former, [listed], utcnow())
+    backfill_id = backfills.start(moving.admin).id
+    db.session.commit()
+    moving.factory.connect(moving.org, base_url=moving.gitlab.url, token=GITLAB_TOKEN)
+    moving.link(moving.gitlab.url, range(3, 4))
+
+    move_now(moving.admin, moving.gitlab.url, GITLAB_TOKEN)
+    db.session.commit()
+    fetch_slice(moving.org.id)
+    backfill_slice(moving.org.id)
+
+    connection = connection_of(moving.org.id)
+    found = found_items(moving.org.id, backfill_id, Role.ADMIN, connection)
+    assert [one.reference for one in found] == ["bulk/project-1#2"]
+    assert [one.picked for one in watched_projects(moving.org.id, utcnow())] == [True]
 
 
 @pytest.mark.parametrize("unread", [1, 2])
