@@ -135,6 +135,6 @@ def read_mentions_again_if_dismissed(task_id: uuid.UUID, *items: GitLabItem) -> 
     )
     for item in items:
         if item.id in dismissed:
-            item.mentions = UNREAD
+            item.mentions = (item.mentions or {}) | UNREAD
             request_refresh(item, utcnow())
             trigger_after_commit(db.session, JobKind.SYNC, item.org_id)

@@ -11,10 +11,12 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.comments import read_comment
 from gitlab_links.gitlab.snapshot import ItemText
+from gitlab_links.links.changes import detach
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.mentions.comments import MOST_KEPT, store_comment
 from gitlab_links.mentions.pattern import pattern_of
 from gitlab_links.mentions.reading import mentions_of, read_mentions
+from gitlab_links.pasting.changes import attach
 
 URL = "https://tasks.example.com/orgs/x/tasks/"
 ACME = pattern_of(("ACME",), URL, reads_comments=True)
@@ -98,6 +100,28 @@ def test_a_comment_by_the_projects_own_hook_links_the_item(mentioning, key, list
     mentioning.fetch()
     assert mentioning.linked()[12] == ["acme/app#2"]
     assert mentioning.links()[-1].mentioned_in == ["comment"]
+
+
+def test_linking_by_hand_what_was_dismissed_remembers_the_comments(mentioning, key, listening):
+    task = mentioning.task(12)
+    project = mentioning.connected.project("acme/app")
+    mentioning.connected.link(mentioning.connected.issue(project, "Known", notify=False))
+    mentioning.fetch()
+    item = mentioning.connected.issue(project, f"About {key(12)}", notify=False)
+    note = mentioning.gitlab.items.comment(item, f"Like {key(12)}")
+    secret = mentioning.own_secret("acme/app")
+    mentioning.receive(mentioning.gitlab.publisher.bodies.note(note, item), secret)
+    mentioning.connected.drain()
+    mentioning.fetch()
+    link = mentioning.links()[-1]
+    assert link.mentioned_in == ["title", "comment"]
+    detach(mentioning.connected.principal, task.id, link.id)
+    db.session.commit()
+    attach(mentioning.connected.principal, task.id, mentioning.gitlab.urls.item(item))
+    db.session.commit()
+    mentioning.fetch()
+    again = mentioning.links()[-1]
+    assert (again.made_by_person, again.mentioned_in) == (True, ["title", "comment"])
 
 
 def test_without_the_choice_comments_link_nothing(mentioning, key):
