@@ -19,7 +19,7 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.integrations.pauses import end_pause
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import is_fresh, request_refresh
-from gitlab_links.links.items import cached_items
+from gitlab_links.links.items import cached_items, lock_items_of
 from gitlab_links.links.link_events import link_rows, record_links, rows_of_links
 from gitlab_links.links.models import DismissedMention, GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.provenance import (
@@ -182,17 +182,16 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
+    lock_items_of(TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id)
     link = required(_link_of(org_id, task_id, link_id))
     known = rows_of_links([link_id])
-    removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
-    # The item of this moment: the link may have followed a moved issue since it was read.
-    item_id = required(db.session.scalar(removed.returning(TaskGitLabLink.item_id)))
+    db.session.execute(delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id))
     ref = ItemRef(link.path, ItemType(link.gitlab_type), link.gitlab_iid)
     audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
     record_links(org_id, principal.actor, EventType.LINK_REMOVED, known)
     if link.mentioned_in is not None:
-        dismiss_mention(principal, task_id, item_id)
-    delete_unlinked(item_id)
+        dismiss_mention(principal, task_id, link.item_id)
+    delete_unlinked(link.item_id)
     mark_task(org_id, task_id, utcnow())
     return Detached(**{column.key: getattr(link, column.key) for column in _DETACHED})
 

@@ -14,6 +14,7 @@ from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import request_refresh
+from gitlab_links.links.items import lock_items_of
 from gitlab_links.links.link_events import rows_of_links
 from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLink
 from gitlab_links.rule_states.marking import mark_task
@@ -74,6 +75,7 @@ def _found(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Task
     mark_links_changed(principal.org_id, task_id)
     link = TaskGitLabLink
     of_task = (link.task_id == task_id, link.org_id == principal.org_id)
+    lock_items_of(link.id == link_id, *of_task)
     return required(
         db.session.scalars(
             select(link)

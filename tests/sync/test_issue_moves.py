@@ -9,6 +9,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.links.changes import detach
 from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLink
+from gitlab_links.links.provenance import keep, leave_to_mentions
 from gitlab_links.sync.issue_moves import follow
 from tests.beside import Beside
 from tests.lock_waits import wait_for_somebody_to_wait
@@ -87,6 +88,24 @@ def test_a_link_that_is_removed_while_it_follows_is_dismissed_at_the_new_place(
     db.session.commit()
     assert (other.end(), linked()) == ([], [target])
     assert db.session.scalars(select(DismissedMention.item_id)).all() == [target]
+
+
+@pytest.mark.only_on("postgresql")
+@pytest.mark.parametrize(("change", "left"), [(detach, 1), (keep, 2), (leave_to_mentions, 2)])
+def test_links_that_follow_and_are_changed_at_once_wait_in_one_order(
+    app, app_context, factory, org, moved, target, change, left
+):
+    task, principal = factory.task(org), factory.principal(org)
+    item = db.session.get_one(GitLabItem, moved)
+    by_person = change is leave_to_mentions
+    link_id = factory.link(task, item, mentioned_in=["title"], made_by_person=by_person).id
+    db.session.rollback()
+    row = db.session.scalars(select(GitLabItem).filter_by(id=moved).with_for_update()).one()
+    other = Beside(app, lambda: change(principal, task.id, link_id))
+    wait_for_somebody_to_wait()
+    follow(row, ItemRef(PATH, ItemType.ISSUE, 7))
+    db.session.commit()
+    assert (other.end(), linked()) == ([], [target] * left)
 
 
 def test_an_issue_that_is_said_to_have_moved_to_itself_stays(app_context, factory, org):
