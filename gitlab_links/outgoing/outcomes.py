@@ -16,6 +16,7 @@ from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, Out
 from gitlab_links.outgoing.retries import (
     DISABLED_AFTER,
     DISABLED_AFTER_FAILURES,
+    LONGEST_BETWEEN,
     MAX_ATTEMPTS,
     clamped,
     endpoint_pause,
@@ -141,8 +142,7 @@ def _note_failure(
     endpoint: OutgoingEndpoint, delivery: OutgoingDelivery, outcome: Outcome, now: datetime
 ) -> None:
     endpoint.failures += 1
-    # Not after now: the clock may have been ahead when it began to fail.
-    endpoint.failing_since = min(endpoint.failing_since or now, now)
+    endpoint.failing_since = _failing_since(endpoint, now)
     endpoint.last_failure_at, endpoint.last_failure = now, outcome.failure
     pause = max(endpoint_pause(endpoint.failures), clamped(outcome.retry_after))
     endpoint.paused_until = now + pause if pause else None
@@ -162,6 +162,15 @@ def _note_failure(
         and endpoint.failing_since <= now - DISABLED_AFTER
     ):
         _disable(endpoint, DAY_REASON, now)
+
+
+def _failing_since(endpoint: OutgoingEndpoint, now: datetime) -> datetime:
+    """Later by what does not count of the time since the last failure."""
+    since, last = endpoint.failing_since, endpoint.last_failure_at
+    if since is None or last is None:
+        return now
+    since += max(now - last - LONGEST_BETWEEN, timedelta())
+    return min(since, now)  # the clock may have been ahead when it began to fail
 
 
 def _note_pace(endpoint: OutgoingEndpoint, outcome: Outcome) -> None:

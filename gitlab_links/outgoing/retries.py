@@ -19,6 +19,10 @@ LONGEST_WAIT = timedelta(hours=1)
 # often in a day. A clock that is ahead for a moment makes a day of two failures.
 DISABLED_AFTER = timedelta(hours=24)
 DISABLED_AFTER_FAILURES = 10
+LEAST_SPREAD, MOST_SPREAD = 0.8, 1.2
+# Between two failures no more than this counts: then nothing was sent for other reasons, or the
+# clock has jumped ahead.
+LONGEST_BETWEEN = RETRY_DELAYS[-1] * MOST_SPREAD
 
 
 def resending_delay(attempts: int) -> timedelta:
@@ -40,4 +44,4 @@ def clamped(retry_after: float | None) -> timedelta:
 
 
 def _spread() -> float:
-    return random.uniform(0.8, 1.2)  # noqa: S311
+    return random.uniform(LEAST_SPREAD, MOST_SPREAD)  # noqa: S311

@@ -101,6 +101,26 @@ def test_a_clock_that_was_ahead_for_a_moment_turns_no_endpoint_off(office, recei
     assert (endpoint.enabled, endpoint.failures) == (True, 2)
 
 
+def test_a_clock_that_jumps_ahead_turns_nothing_off_that_failed_often(office, receiver, clock):
+    made = office.endpoint("flaky")
+    receiver.answers["flaky"] = 503
+    office.tasks("One", "Two")
+    while office.fresh(made.endpoint).failures < 10:
+        office.work()
+        clock.advance(1800)
+    clock.advance(MONTH)
+    for _ in range(3):
+        office.work()
+        clock.advance(HOUR + 600)
+    endpoint = office.fresh(made.endpoint)
+    assert (endpoint.enabled, endpoint.failures > 10) == (True, True)
+    for _ in range(24):
+        office.tasks("Three")
+        office.work()
+        clock.advance(HOUR + 600)
+    assert not office.fresh(made.endpoint).enabled
+
+
 def test_a_day_of_failures_counts_from_when_the_clock_was_right(office, receiver, clock):
     made = office.endpoint("down")
     receiver.answers["down"] = 503

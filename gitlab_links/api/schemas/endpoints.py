@@ -33,7 +33,12 @@ class EndpointSchema(Answer):
         allow_none=True, metadata=described("When the service disabled it; else null.")
     )
     disabled_reason = fields.String(allow_none=True, metadata={"example": None})
-    failing_since = Time(allow_none=True, metadata=described("The first failure in a row."))
+    failing_since = Time(
+        allow_none=True,
+        metadata=described(
+            "The first failure in a row; later if nothing was sent for hours in between."
+        ),
+    )
     last_failure = fields.String(allow_none=True, metadata={"example": "It answered 500."})
     last_success_at = Time(allow_none=True)
     paused_until = Time(
