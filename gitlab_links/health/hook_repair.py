@@ -41,7 +41,7 @@ from gitlab_links.observations.hook_secrets import (
 from gitlab_links.observations.hook_states import OUR_EVENTS
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
-from gitlab_links.operations.steps import OnStep, ignore_step
+from gitlab_links.operations.steps import OnStep, PutOff, ignore_step
 from gitlab_links.security import cipher
 
 if TYPE_CHECKING:
@@ -61,6 +61,10 @@ class HookNotAllowed(Conflict, code="hook_not_allowed"):
 
 class HookNotRepaired(Conflict, code="hook_not_repaired"):
     """GitLab did not create or change the hook."""
+
+
+class RepairPutOff(HookNotRepaired, PutOff):
+    """GitLab's rate limit is used up."""
 
 
 class TokenRefused(HookNotRepaired):
@@ -180,9 +184,7 @@ def save_refusal(wanted: Repair, check: HookCheck, now: datetime) -> Conflict:
         forget_hook_secret(wanted.secret_id)
     save_check(wanted.watch_id, check, now)
     if failure.code == ErrorCode.RATE_LIMITED:
-        return HookNotRepaired(
-            f"GitLab did not change the hook: {failure.message} Try again later."
-        )
+        return RepairPutOff(f"GitLab did not change the hook: {failure.message} Try again later.")
     if check.of_account or failure.code == ErrorCode.AUTH_ERROR:
         return TokenRefused(in_words(failure.code, failure.reason))
     if failure.leaves_open:

@@ -14,7 +14,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
-from gitlab_links.gitlab.error_codes import in_words
+from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.gitlab.issue_trackers import CUSTOM, PresentTracker, TrackerFields
 from gitlab_links.health.background_calls import background_client
 from gitlab_links.health.hook_repair import NOT_ALLOWED
@@ -24,7 +24,7 @@ from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
-from gitlab_links.operations.steps import OnStep
+from gitlab_links.operations.steps import OnStep, PutOff
 
 WHOLE_SECONDS = 15.0
 MOST_AT_ONCE = 100
@@ -36,6 +36,10 @@ class OtherTracker(Conflict, code="other_tracker"):
 
 class TrackerNotSet(Conflict, code="tracker_not_set"):
     """GitLab did not set the issue tracker, for example because the token may not."""
+
+
+class TrackerPutOff(TrackerNotSet, PutOff):
+    """GitLab's rate limit is used up."""
 
 
 def tracker_fields(org_id: uuid.UUID) -> TrackerFields:
@@ -78,7 +82,9 @@ def set_tracker_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     try:
         changed = _set(principal.org_id, reached.credentials, where, fields, on_step)
     except GitLabFailure as failure:
-        raise TrackerNotSet(_why(path, failure)) from None
+        put_off = failure.code == ErrorCode.RATE_LIMITED
+        refusal = TrackerPutOff if put_off else TrackerNotSet
+        raise refusal(_why(path, failure)) from None
     if changed:
         detail = {"project": path, "issues_url": fields.issues_url}
         write_audit_event(

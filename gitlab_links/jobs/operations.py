@@ -38,7 +38,7 @@ from gitlab_links.operations.queue import (
     take_next,
     unattended,
 )
-from gitlab_links.operations.steps import OnStep
+from gitlab_links.operations.steps import OnStep, PutOff
 from gitlab_links.slow_gitlabs import charge
 from gitlab_links.sync.due_items import connected
 from gitlab_links.sync.lease import may_call
@@ -91,7 +91,7 @@ def _run(operation: Operation) -> None:
         result = _WORK[OperationKind(operation.kind)](operation, on_step)
     except DomainError as refusal:
         db.session.rollback()
-        fail(operation, refusal.code, refusal.detail)
+        _refuse(operation, refusal)
     else:
         finish(operation, result)
     db.session.commit()
@@ -104,6 +104,15 @@ def _run(operation: Operation) -> None:
         status=operation.status,
         error_code=operation.error_code,
     )
+
+
+def _refuse(operation: Operation, refusal: DomainError) -> None:
+    """Save that it failed; one that waits for pauses anyhow begins anew after this one."""
+    if isinstance(refusal, PutOff) and operation.kind in UNHURRIED:
+        put_back(operation)
+        operation.steps = []
+    else:
+        fail(operation, refusal.code, refusal.detail)
 
 
 def _run_slice(operation: Operation) -> None:

@@ -8,3 +8,7 @@ OnStep = Callable[[str], None]
 
 def ignore_step(_step: str) -> None:
     """For callers that do not show the steps."""
+
+
+class PutOff:
+    """A refusal in which GitLab has done nothing and is to be asked again after a pause."""

@@ -13,7 +13,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
-from gitlab_links.health.issue_tracker import ask_for_all_trackers, ask_for_tracker
+from gitlab_links.health.issue_tracker import ask_for_all_trackers
 from gitlab_links.health.project_picks import ProjectsNotListed, choices, pick
 from gitlab_links.health.token_check import validate_now
 from gitlab_links.health.token_rotation import ask_for_rotation
@@ -114,7 +114,7 @@ def test_a_repair_whose_test_meets_a_429_is_done_and_asks_nothing_more(
     assert is_paused(connected)
 
 
-@pytest.mark.parametrize("kind", ["repair", "remove", "tracker", "rotate", "delete"])
+@pytest.mark.parametrize("kind", ["repair", "remove", "rotate", "delete"])
 def test_an_operation_that_meets_a_429_says_so_and_pauses_the_connection(
     connected: Connected, clock: FrozenClock, kind: str
 ) -> None:
@@ -151,7 +151,6 @@ def unwatch_sails(connected: Connected) -> None:
 REQUESTS: dict[str, Callable[[Connected], object]] = {
     "repair": lambda connected: ask_for_repair(connected.admin, only_project(connected)),
     "remove": unwatch_sails,
-    "tracker": lambda connected: ask_for_tracker(connected.admin, only_project(connected)),
     "rotate": lambda connected: ask_for_rotation(connected.admin),
     "delete": lambda connected: ask_to_delete(connected.admin, connected.org.name, with_hooks=True),
 }
@@ -181,13 +180,13 @@ def test_what_was_requested_for_many_projects_waits_for_the_end_of_the_pause(
         fleet.operate()
     assert asked(fleet) == 1
     assert is_paused(fleet)
-    assert statuses(fleet) == {"failed": 1, "queued": 12}
+    assert statuses(fleet) == {"queued": 13}
 
     fleet.gitlab.state.faults.clear()
     clock.advance(PAUSE.total_seconds() + 1)
     for _ in range(13):
         fleet.watch()
-    assert statuses(fleet) == {"failed": 1, "done": 12}
+    assert statuses(fleet) == {"done": 13}
 
 
 def statuses(connected: Connected) -> dict[str, int]:
