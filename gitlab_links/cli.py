@@ -204,6 +204,6 @@ def accept_secret_key_command() -> None:
     accept_secret_key()
     db.session.commit()
     click.echo(
-        "The current SECRET_KEY is now the one of this installation. Pages and lists still show "
-        "API keys of a former one as active: replace their secrets."
+        "The current SECRET_KEY is now the one of this installation. Pages and lists show API "
+        "keys of a former one as refused: replace their secrets."
     )

@@ -27,21 +27,24 @@ def note_secret_key() -> None:
 
     Call it before anything is hashed: later it is not known whether the key is the right one.
     """
-    row = {"number": 1, "secret_key_digest": _present(), "noted_at": utcnow()}
+    row = {"number": 1, "secret_key_digest": secret_key_digest(), "noted_at": utcnow()}
     insert_unless_exists(db.session, Installation, row, "number")
 
 
 def accept_secret_key() -> None:
     """Store the current ``SECRET_KEY``'s digest as this installation's."""
     note_secret_key()
-    db.session.execute(update(Installation).values(secret_key_digest=_present(), noted_at=utcnow()))
+    db.session.execute(
+        update(Installation).values(secret_key_digest=secret_key_digest(), noted_at=utcnow())
+    )
 
 
 def secret_key_is_ours() -> bool | None:
     """Whether ``SECRET_KEY`` is this installation's; None if no digest is stored."""
     known = db.session.scalar(select(Installation.secret_key_digest))
-    return None if known is None else same_digest(known, _present())
+    return None if known is None else same_digest(known, secret_key_digest())
 
 
-def _present() -> str:
+def secret_key_digest() -> str:
+    """The digest of the current ``SECRET_KEY``."""
     return digest("secret-key-of-the-installation")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
 
 from gitlab_links.accounts.key_logins import hash_key
@@ -17,8 +17,9 @@ from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Forbidden, required
 from gitlab_links.extensions import db
+from gitlab_links.installation import secret_key_digest
 from gitlab_links.paging import Position, paged
-from gitlab_links.security import API_KEY_PREFIX, new_secret
+from gitlab_links.security import API_KEY_PREFIX, new_secret, same_digest
 
 HINT_LENGTH = 12
 DEFAULT_DAYS = 90
@@ -96,19 +97,35 @@ def issue_key(
     expires_at: datetime | None = None,
 ) -> NewKey:
     """Create a key without any check of permissions: for the operator and for demo data."""
-    secret = new_secret(API_KEY_PREFIX)
     key = ApiKey(
         org_id=org_id,
         user_id=user_id,
         name=name,
-        hint=secret[:HINT_LENGTH],
-        secret_hash=hash_key(secret),
         scopes=sorted(scope.value for scope in scopes),
         expires_at=expires_at,
     )
+    secret = _give_secret(key)
     db.session.add(key)
     db.session.flush()
     return NewKey(key, secret)
+
+
+def _give_secret(key: ApiKey) -> str:
+    secret = new_secret(API_KEY_PREFIX)
+    key.hint, key.secret_hash = secret[:HINT_LENGTH], hash_key(secret)
+    key.hashed_with = secret_key_digest()
+    return secret
+
+
+def is_of_other_secret_key(key: ApiKey) -> bool:
+    """Whether the key is refused because ``SECRET_KEY`` has changed since it was made."""
+    return key.hashed_with is not None and not same_digest(key.hashed_with, secret_key_digest())
+
+
+def count_of_other_secret_keys() -> int:
+    """How many keys of all orgs do not work for this reason."""
+    other = (ApiKey.revoked_at.is_(None), ApiKey.hashed_with != secret_key_digest())
+    return db.session.scalar(select(func.count()).select_from(ApiKey).where(*other)) or 0
 
 
 def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
@@ -125,8 +142,7 @@ def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
         raise Forbidden("Only the owner of an API key may replace its secret. You may revoke it.")
     _check_scopes(principal, frozenset(Scope(scope) for scope in key.scopes))
     _check_descent(principal, key)
-    secret = new_secret(API_KEY_PREFIX)
-    key.hint, key.secret_hash = secret[:HINT_LENGTH], hash_key(secret)
+    secret = _give_secret(key)
     _audit(principal, Action.API_KEY_ROTATED, key)
     return NewKey(key, secret)
 

@@ -119,8 +119,9 @@ class Membership(Identified, Base):
 class ApiKey(Identified, Base):
     """A program's credential for one org. It has at most the permissions of its owner.
 
-    Only a keyed hash of the secret is stored; ``hint`` is its beginning. A key created with
-    another one (``made_with_id``) is revoked with it.
+    Only a keyed hash of the secret is stored; ``hint`` is its beginning. ``hashed_with`` is the
+    digest of the ``SECRET_KEY`` of the hash, None if unknown. A key created with another one
+    (``made_with_id``) is revoked with it.
     """
 
     __tablename__ = "api_keys"
@@ -133,6 +134,7 @@ class ApiKey(Identified, Base):
     name: Mapped[str] = mapped_column(String(100))
     hint: Mapped[str] = mapped_column(String(12))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    hashed_with: Mapped[str | None] = mapped_column(String(64))
     scopes: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     expires_at: Mapped[datetime | None]

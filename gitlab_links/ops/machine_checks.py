@@ -9,6 +9,7 @@ from sqlalchemy import Connection, exists, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gitlab_links import schema_revision
+from gitlab_links.accounts.api_keys import count_of_other_secret_keys
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.clock import utcnow
 from gitlab_links.command_errors import reason, to_run
@@ -78,7 +79,14 @@ def check_mail() -> Iterator[Finding]:
 def check_secret_key() -> Iterator[Finding]:
     """Whether it is the one that API keys and webhook secrets were hashed with."""
     ours = secret_key_is_ours()
-    if ours:
+    refused = count_of_other_secret_keys() if ours else 0
+    if refused:
+        yield warning(
+            "secret key",
+            f"API keys that are refused because SECRET_KEY has changed: {refused}.",
+            "Their owners replace the secrets, or revoke the keys.",
+        )
+    elif ours:
         yield ok("secret key", "is the one of this installation")
     elif ours is not None:
         yield failure(

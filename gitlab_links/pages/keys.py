@@ -13,6 +13,7 @@ from gitlab_links.accounts.api_keys import (
     NewKey,
     create_key,
     find_key,
+    is_of_other_secret_key,
     keys_page,
     revoke_key,
     rotate_key,
@@ -129,11 +130,13 @@ def end_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def key_mark(key: ApiKey) -> Mark:
-    """Active, expired or revoked."""
+    """Active, expired or revoked, or without effect because ``SECRET_KEY`` has changed."""
     if key.revoked_at is not None:
         return Mark("Revoked", "gray", "cross")
     if key.expires_at is not None and key.expires_at <= utcnow():
         return Mark("Expired", "gray", "clock")
+    if is_of_other_secret_key(key):
+        return Mark("Refused", "red", "warning")
     return Mark("Active", "green", "check")
 
 

@@ -14,8 +14,12 @@ from redis import Redis
 from sqlalchemy import delete, event, make_url, text
 
 from gitlab_links import __version__
+from gitlab_links.accounts.api_keys import keys_page, rotate_key
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
+from gitlab_links.accounts.key_logins import key_login
 from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.sessions import log_in
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
@@ -28,6 +32,7 @@ from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
 from gitlab_links.ops.check_results import Finding, Level
 from gitlab_links.ops.command import examine
+from gitlab_links.pages.keys import key_mark
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.databases import Database
 from tests.factories import Factory
@@ -152,7 +157,7 @@ def test_a_schema_of_a_newer_version_is_no_failure(app: Flask) -> None:
 
 def test_another_secret_key_is_found_out_and_may_be_accepted(make_app: MakeApp) -> None:
     with make_app().app_context():
-        bootstrap("ada@example.com", "correct horse battery", "Acme")
+        made = bootstrap("ada@example.com", "correct horse battery", "Acme")
         db.session.commit()
     assert examined(make_app())["secret key"].level is Level.OK
     other = make_app(secret_key="another key altogether")
@@ -164,6 +169,16 @@ def test_another_secret_key_is_found_out_and_may_be_accepted(make_app: MakeApp) 
         assert log_in("ada@example.com", "correct horse battery", "203.0.113.1")
     accepted = other.test_cli_runner().invoke(args=["accept-secret-key"])
     assert (accepted.exit_code, "replace their secrets" in accepted.output) == (0, True)
+    found = examined(other)["secret key"]
+    assert found.level is Level.WARNING
+    assert "refused because SECRET_KEY has changed: 1." in found.message
+    with other.app_context():
+        [key] = keys_page(made.org_id)
+        assert (key_mark(key).text, key_login(made.api_key or "")) == ("Refused", None)
+        renewed = rotate_key(Principal(made.org_id, made.user_id, Role.ADMIN), key.id)
+        db.session.commit()
+        assert key_mark(renewed.key).text == "Active"
+        assert key_login(renewed.secret) is not None
     assert examined(other)["secret key"].level is Level.OK
 
 
