@@ -78,11 +78,16 @@ def command() -> None:
 
     from gitlab_links.app import create_app
     from gitlab_links.command_errors import PROGRAM
-    from gitlab_links.config.settings import settings_or_exit
+    from gitlab_links.config.settings import Settings, settings_or_exit
+
+    def settings() -> Settings:
+        # Help is for those, too, whose settings are still wrong; it opens no database.
+        is_help = "--help" in sys.argv or len(sys.argv) == 1
+        return Settings(secret_key="", database_url="sqlite://") if is_help else settings_or_exit()
 
     group = FlaskGroup(
         name=PROGRAM,
-        create_app=lambda: create_app(settings_or_exit()),
+        create_app=lambda: create_app(settings()),
         add_version_option=False,  # it would name Flask's
         load_dotenv=False,  # it would read any .env of the folder that this is run in, or above
     )

@@ -1,6 +1,9 @@
 """flask bootstrap and flask openapi, and what commands say of a database in trouble."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +17,7 @@ from tests.api.callers import program
 from tests.conftest import MakeApp
 from tests.databases import Database
 
+ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["bootstrap", "--email", "ada@example.com", "--org", "Acme Corp"]
 PASSWORD = ["--password", "correct horse battery"]
 
@@ -25,6 +29,16 @@ def test_bootstrap_prints_json_that_opens_the_api(app: Flask) -> None:
     assert made.keys() == {"org_id", "user_id", "api_key"}
     caller = program(app, made["api_key"])
     assert caller.get(f"/api/orgs/{made['org_id']}").json["org"]["name"] == "Acme Corp"
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize("asked", [["--help"], ["bootstrap", "--help"]])
+def test_help_needs_no_settings(asked: list[str]) -> None:
+    wrong = {"PATH": os.environ["PATH"], "FLASK_SKIP_DOTENV": "1", "LOG_LEVEL": "LOUD"}
+    run = [sys.executable, str(ROOT / "commands.py"), *asked]
+    helped = subprocess.run(run, env=wrong, capture_output=True, text=True, check=False)
+    assert "bootstrap" in helped.stdout + helped.stderr
+    assert "The settings do not allow a start" not in helped.stderr
 
 
 def test_bootstrap_asks_for_the_password_and_does_not_show_it(app: Flask) -> None:
