@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ SKIP_ENV_FILE = "FLASK_SKIP_DOTENV"
 # gunicorn stops if a worker exits with this code. With any other code it would start workers
 # again and again.
 CANNOT_START = 3
+# How alike two names are, from 0 to 1, if one of them is the other misspelled.
+LIKENESS = 0.87
 
 
 T = TypeVar("T")
@@ -128,6 +131,12 @@ class Settings:
         Raises :class:`ConfigError` with one line for each bad value.
         """
         reader = _Reader(_environment() if environ is None else environ)
+        found = cls._read(reader)
+        reader.finish()
+        return cls(**found)
+
+    @classmethod
+    def _read(cls, reader: "_Reader") -> dict[str, Any]:
         database_url = reader.read("DATABASE_URL", setting_urls.database_url, DEFAULT_DATABASE)
         found: dict[str, Any] = {
             "database_url": database_url,
@@ -138,8 +147,17 @@ class Settings:
         for one in fields(cls):
             if one.metadata:
                 found[one.name] = reader.read(**one.metadata, default=one.default)
-        reader.finish()
-        return cls(**found)
+        return found
+
+    @classmethod
+    def misspelled(cls, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Variables that nothing reads, with the name that each is probably meant to be."""
+        reader = _Reader({"SECRET_KEY": "of no service"})
+        cls._read(reader)
+        known = {*reader.names, *(f"{name}_FILE" for name in reader.names)}
+        given = set(_environment() if environ is None else environ) - known
+        close = {name: get_close_matches(name.upper(), known, 1, LIKENESS) for name in given}
+        return {name: found[0] for name, found in sorted(close.items()) if found}
 
 
 def settings_or_exit() -> Settings:
@@ -180,9 +198,11 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+        self.names: set[str] = set()
 
     def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
         text = ""
+        self.names.add(name)
         try:
             text = self._text(name)
             return default if text == "" else parse(text)

@@ -37,6 +37,7 @@ def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     """All findings; what others depend on comes first."""
     yield ok("version", __version__)
     yield from machine_checks.check_settings()
+    yield from machine_checks.check_names()
     yield from machine_checks.check_mail()
     yield from _check_issuer()
     database = list(machine_checks.check_database())

@@ -13,7 +13,7 @@ from gitlab_links.accounts.api_keys import count_of_other_secret_keys
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.clock import utcnow
 from gitlab_links.command_errors import reason, to_run
-from gitlab_links.config.settings import DEFAULT_DATABASE
+from gitlab_links.config.settings import DEFAULT_DATABASE, Settings
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import Installation, secret_key_is_ours
 from gitlab_links.mail import mail_failure
@@ -60,6 +60,14 @@ def check_settings() -> Iterator[Finding]:
         )
     else:
         yield ok("settings", f"served at {found.public_base_url}")
+
+
+def check_names() -> Iterator[Finding]:
+    """Variables that look like settings and are none: nothing else says that they do nothing."""
+    for name, meant in Settings.misspelled().items():
+        yield warning(
+            "settings", f"{name} is no setting, so it has no effect.", f"Is {meant} meant?"
+        )
 
 
 def check_mail() -> Iterator[Finding]:

@@ -236,3 +236,16 @@ def test_a_mail_server_that_cannot_be_is_named_without_its_password(url):
 def test_mail_needs_a_sender():
     assert "MAIL_FROM: required with SMTP_URL" in problems(SMTP_URL=MAIL)
     assert "MAIL_FROM: must be an e-mail" in problems(SMTP_URL=MAIL, MAIL_FROM="Links <l@x.org>")
+
+
+def test_names_that_look_like_settings_and_are_none_are_found():
+    given = dict.fromkeys(
+        ("GITLAB_METADATA_TTL_SECOND", "PUBLIC_BASE_URI", "OIDC_CLIENT_SECRT_FILE", "smtp_url"), "x"
+    )
+    right = dict.fromkeys(("SECRET_KEY", "SMTP_URL_FILE", "PATH", "REDIS_PORT", "HOSTNAME"), "x")
+    assert Settings.misspelled(given | right) == {
+        "GITLAB_METADATA_TTL_SECOND": "GITLAB_METADATA_TTL_SECONDS",
+        "OIDC_CLIENT_SECRT_FILE": "OIDC_CLIENT_SECRET_FILE",
+        "PUBLIC_BASE_URI": "PUBLIC_BASE_URL",
+        "smtp_url": "SMTP_URL",
+    }
