@@ -73,14 +73,13 @@ def require_match() -> None:
     change. Raises :class:`Invalid` where there is none to compare with, and for If-None-Match: a
     caller who is not refused may rely on the comparison.
     """
-    conditions = [name for name in ("If-Match", "If-None-Match") if name in request.headers]
-    if not conditions or request.method in {"GET", "HEAD"}:
+    if request.method in {"GET", "HEAD"} or not _has_condition():
         return
     view = current_app.view_functions[request.endpoint or ""]
     declaration = declaration_of(current_app, request.endpoint or "", request.method)
     if declaration is not None and declaration.kind is Kind.WEBHOOK:
         return
-    if conditions[-1] == "If-None-Match":
+    if "If-None-Match" in request.headers:
         raise _refused("If-None-Match", "Only a GET compares it.")
     if not takes_if_match(request.method, view):
         raise _refused("If-Match", "There is nothing to compare it with here.")
@@ -94,6 +93,10 @@ def require_match() -> None:
     g.pop("state", None)
     if not _matches(current):
         raise PreconditionFailed(f"{_CHANGED} Read it again before you change it.", etag=quoted)
+
+
+def _has_condition() -> bool:
+    return "If-Match" in request.headers or "If-None-Match" in request.headers
 
 
 def _refused(header: str, why: str) -> Invalid:
