@@ -23,18 +23,19 @@ log = structlog.get_logger(__name__)
 
 def record_apart(
     calls: Round[A],
-    record: Callable[[Round[A]], None],
+    record: Callable[[Round[A]], T],
     split: Callable[[A], Sequence[A]],
     fault_of: Callable[[A], A],
-) -> None:
+) -> list[T]:
     """``record`` the round, which the caller commits. If it fails, each answer is recorded and
     committed on its own; one that fails again in the parts of ``split``, and of a part that
     cannot be split what ``fault_of`` makes of it.
 
-    A deadlock or a lost database is left to the next round.
+    Returns what ``record`` returned each time that it went well. A deadlock or a lost database is
+    left to the next round.
     """
-    if _is_recorded(calls, record):
-        return
+    if recorded := _recorded(calls, record):
+        return recorded
     # What another answer shows of the connection counts for each one, too.
     succeeded = any(answer.failure is None for answer in calls.answers)
     nothing = replace(calls, answers=(), account_asked=calls.account_asked or succeeded)
@@ -42,26 +43,31 @@ def record_apart(
     left = sorted(calls.answers, key=lambda one: one.failure is None)
     while left:
         answer = left.pop()
-        if not _is_recorded(replace(nothing, answers=[answer]), record):
+        alone = _recorded(replace(nothing, answers=[answer]), record)
+        if not alone:
             parts = split(answer)
             left += parts
             if not parts:
-                record(replace(nothing, answers=[fault_of(answer)]))
+                alone = [record(replace(nothing, answers=[fault_of(answer)]))]
+        recorded += alone
         db.session.commit()
+    return recorded
 
 
-def _is_recorded(calls: Round[A], record: Callable[[Round[A]], None]) -> bool:
-    """Whether it went well; else nothing of it is left in the transaction."""
+def _recorded(calls: Round[A], record: Callable[[Round[A]], T]) -> list[T]:
+    """What ``record`` returned, as the only one; none if it failed, and then nothing of it is left
+    in the transaction.
+    """
     try:
-        record(calls)
+        result = record(calls)
         db.session.flush()
     except LEFT_TO_THE_LEASE:
         raise
     except Exception:
         db.session.rollback()
         log.exception("sync.answers_not_recorded", answers=len(calls.answers))
-        return False
-    return True
+        return []
+    return [result]
 
 
 def halves_of(answer: Answer) -> Sequence[Answer]:
@@ -69,17 +75,21 @@ def halves_of(answer: Answer) -> Sequence[Answer]:
     items = answer.batch.items
     if len(items) < 2 or answer.path_owner is not None:
         return ()
-    middle = len(items) // 2
-    return [
-        _part(answer, items[:middle], answer.calls),
-        _part(answer, items[middle:], 0),
-    ]
+    first, second = _halves(items)
+    return [_part(answer, first, answer.calls), _part(answer, second, 0)]
 
 
-def _part(answer: Answer, items: tuple[DueItem, ...], calls: int) -> Answer:
+def _halves(listed: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    middle = len(listed) // 2
+    return listed[:middle], listed[middle:]
+
+
+def _part(answer: Answer, items: Sequence[DueItem], calls: int) -> Answer:
     iids = {item.iid for item in items}
     shown = {iid: one for iid, one in answer.snapshots.items() if iid in iids}
-    return replace(answer, batch=replace(answer.batch, items=items), snapshots=shown, calls=calls)
+    return replace(
+        answer, batch=replace(answer.batch, items=tuple(items)), snapshots=shown, calls=calls
+    )
 
 
 def fault_of_items(answer: Answer) -> Answer:
@@ -117,11 +127,6 @@ def halves_of_statuses(answer: StatusAnswer) -> Sequence[StatusAnswer]:
         replace(answer, wanted=some, found=theirs)
         for some, theirs in zip(_halves(wanted), _halves(found), strict=True)
     ]
-
-
-def _halves(listed: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
-    middle = len(listed) // 2
-    return listed[:middle], listed[middle:]
 
 
 def fault_of_statuses(answer: StatusAnswer) -> StatusAnswer:

@@ -88,19 +88,16 @@ class Reader:
             return False
         with measured(self.org_id):
             asked = self.fetcher.together([statuses.call_for(wanted)])
-        read = changed = 0
 
-        def record(calls: Round[statuses.StatusAnswer]) -> None:
-            nonlocal read, changed
-            recorded = statuses.record(
+        def record(calls: Round[statuses.StatusAnswer]) -> statuses.StatusesRead:
+            return statuses.record(
                 self.org_id, calls, token_ciphertext=self.token_ciphertext, now=utcnow()
             )
-            read += recorded.read
-            changed += recorded.changed
 
-        record_apart(asked, record, halves_of_statuses, fault_of_statuses)
+        recorded = record_apart(asked, record, halves_of_statuses, fault_of_statuses)
         self._count(CallKind.STATUSES)
         db.session.commit()
+        read, changed = sum(one.read for one in recorded), sum(one.changed for one in recorded)
         self._log("sync.statuses", asked, read=read, changed=changed)
         return True
 
@@ -138,10 +135,8 @@ class Reader:
 
     def _record_lists(self, asked: Round[reading.DeltaAnswer], *, of_group: bool = False) -> None:
         terms = self._terms(utcnow())
-        applied = passed_over = 0
 
-        def record(lists: Round[reading.DeltaAnswer]) -> None:
-            nonlocal applied, passed_over
+        def record(lists: Round[reading.DeltaAnswer]) -> recording.Recorded:
             recorded = recording.record(
                 self.org_id,
                 lists,
@@ -150,12 +145,13 @@ class Reader:
                 of_group=of_group,
             )
             mark_contradicted(self.org_id, recorded.contradicted, utcnow())
-            applied += recorded.applied
-            passed_over += len(recorded.unlinked)
+            return recorded
 
-        record_apart(asked, record, no_part_of_list, fault_of_list)
+        recorded = record_apart(asked, record, no_part_of_list, fault_of_list)
         self._count(CallKind.LISTS)
         db.session.commit()
+        applied = sum(one.applied for one in recorded)
+        passed_over = sum(len(one.unlinked) for one in recorded)
         self._log("sync.lists", asked, applied=applied, passed_over=passed_over)
 
     def _count(self, kind: CallKind) -> None:
