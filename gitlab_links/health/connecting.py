@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.errors import Conflict, DomainError, Invalid, PreconditionFailed
+from gitlab_links.errors import Conflict, Invalid, PreconditionFailed
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
 from gitlab_links.gitlab.urls import parse_base_url
@@ -20,6 +20,7 @@ from gitlab_links.health.token_check import (
     ValidationStatus,
     call_gitlab,
     load_check,
+    needed_lists,
     record,
     validate_now,
 )
@@ -73,10 +74,12 @@ def save_connection(principal: Principal, change: IntegrationChange) -> Saved:
     for an address with something else than a GitLab (:class:`NoGitLabThere`). Any other change is
     saved whatever GitLab says. Raises what ``configure`` raises, too. The caller commits.
     """
-    _refuse_wrong_address(principal.org_id, change)
-    question = _replacement(principal.org_id, change)
+    question, refuse = _replacement(principal.org_id, change), _refuse_token
+    if question is None:
+        question, refuse = _new_address(principal.org_id, change), _refuse_address
     if question is not None:
-        result = _accepted(principal.org_id, question)
+        result = _answer(principal.org_id, question)
+        refuse(result)
         configured = configure(principal, change)
         ciphertext = configured.integration.token_ciphertext
         record(principal, replace(question, ciphertext=ciphertext), result)
@@ -91,16 +94,22 @@ def save_connection(principal: Principal, change: IntegrationChange) -> Saved:
         return Saved(configured, None, checked_later=True)
 
 
-def _refuse_wrong_address(org_id: uuid.UUID, change: IntegrationChange) -> None:
-    """Raises before the secrets of the present GitLab are deleted. Without an answer the admin may
-    be right: a new GitLab need not be up yet.
+def _new_address(org_id: uuid.UUID, change: IntegrationChange) -> Question | None:
+    """What to check before the secrets of the present GitLab are deleted; None if none is left, or
+    no token is given.
     """
     integration = find_integration(org_id)
     if integration is None or not change.token or not leaves_gitlab(integration, change.base_url):
-        return
+        return None
     token = checked_secret("token", change.token, required=True) or ""
     base = parse_base_url(change.base_url, settings().gitlab_allowed_hosts)
-    result = _answer(org_id, Question(Credentials(base, token), None, None))
+    return Question(Credentials(base, token), None, None, needed_lists(org_id, base))
+
+
+def _refuse_address(result: Validation) -> None:
+    """Raises if no GitLab answered. Without an answer the admin may be right: a new GitLab need not
+    be up yet.
+    """
     if result.error_code is not None and _is_from_no_gitlab(result.error_code):
         facts = facts_of(result.error_code)
         words = f"{facts.summary} Nothing was saved. {facts.remedy}"
@@ -133,14 +142,6 @@ def _works(integration: OrgGitLabIntegration) -> bool:
     return integration.token_checked_at is not None and integration.error_code not in REFUSED
 
 
-def _accepted(org_id: uuid.UUID, question: Question) -> Validation:
-    """GitLab's answer about a new token; raises unless it is accepted."""
-    result = _answer(org_id, question)
-    if result.status is not ValidationStatus.VALID:
-        raise _refusal(result)
-    return result
-
-
 def _answer(org_id: uuid.UUID, question: Question) -> Validation:
     """What GitLab says of new settings; the present ones are as before the call, and locked."""
     before = settings_version(org_id)
@@ -156,11 +157,14 @@ def _answer(org_id: uuid.UUID, question: Question) -> Validation:
     return result
 
 
-def _refusal(result: Validation) -> DomainError:
+def _refuse_token(result: Validation) -> None:
+    """Raises unless GitLab accepts the token."""
+    if result.status is ValidationStatus.VALID:
+        return
     facts = facts_of(result.error_code or ErrorCode.NETWORK_ERROR)
     said = f" GitLab says: {result.reason}" if result.reason else ""
     if result.status is ValidationStatus.INVALID:
         words = f"{facts.summary}{said} {KEPT} {facts.remedy}"
-        return TokenRefused(words, errors={"token": [words]})
+        raise TokenRefused(words, errors={"token": [words]})
     words = f"{facts.summary}{said} The new token could not be checked. {KEPT} Try again later."
-    return TokenNotChecked(words, errors={"token": [words]})
+    raise TokenNotChecked(words, errors={"token": [words]})

@@ -26,6 +26,7 @@ from gitlab_links.gitlab.answers import (
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Person
+from gitlab_links.gitlab.urls import BaseUrl
 from gitlab_links.health.token_life import SOON, checked_by
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.changes import find_integration
@@ -217,20 +218,25 @@ def load_check(org_id: uuid.UUID) -> Question:
     question = load_question(org_id)
     if question.credentials is None:
         return question
-    lists = [entry for item_type in ItemType for entry in _lists(org_id, item_type)]
-    return replace(question, needed=lists)
+    return replace(question, needed=needed_lists(org_id, question.credentials.base))
 
 
-def _lists(org_id: uuid.UUID, item_type: ItemType) -> list[tuple[int | str, ItemType]]:
+def needed_lists(org_id: uuid.UUID, base: BaseUrl) -> list[tuple[int | str, ItemType]]:
+    """A sample of the lists at an address that the org's token has to read there."""
+    return [entry for item_type in ItemType for entry in _lists(org_id, base, item_type)]
+
+
+def _lists(
+    org_id: uuid.UUID, base: BaseUrl, item_type: ItemType
+) -> list[tuple[int | str, ItemType]]:
     """The projects fetched last among those with a GitLab id."""
-    project, integration = GitLabProject, OrgGitLabIntegration
+    project = GitLabProject
     found = db.session.scalars(
         select(project.gitlab_id)
         .join(GitLabItem, GitLabItem.project_id == project.id)
-        .join(integration, integration.org_id == project.org_id)
         .where(
             project.org_id == org_id,
-            project.base_url == integration.base_url,
+            project.base_url == str(base),
             project.gitlab_id.is_not(None),
             GitLabItem.type == item_type,
         )
