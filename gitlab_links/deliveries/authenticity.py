@@ -17,6 +17,7 @@ from gitlab_links.integrations.webhook_secrets import (
     hash_webhook_secret,
     webhook_secret_matches,
 )
+from gitlab_links.observations.hook_secrets import is_valid_secret
 from gitlab_links.observations.models import GitLabHookSecret
 from gitlab_links.security import SecretCipher, cipher
 
@@ -32,7 +33,7 @@ HOOK_PROJECT = (
     .where(
         _hook_secrets.org_id == bindparam("org_id"),
         _hook_secrets.secret_hash == bindparam("given"),
-        or_(_hook_secrets.ends_at.is_(None), _hook_secrets.ends_at > bindparam("received_at")),
+        is_valid_secret(_hook_secrets.ends_at, bindparam("received_at")),
     )
     .scalar_subquery()
 )

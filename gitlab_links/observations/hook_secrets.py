@@ -6,6 +6,7 @@ and a new shared secret would invalidate the hooks in use.
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, or_, update
 
@@ -52,9 +53,15 @@ def end_hook_secrets(project_id: uuid.UUID, now: datetime) -> None:
 
 def has_hook_secret(watch: GitLabProjectWatch, now: datetime) -> ColumnElement[bool]:
     """Whether a secret of the project's own hook is valid, as an SQL condition."""
-    ends_at = GitLabHookSecret.ends_at
-    valid = or_(ends_at.is_(None), ends_at > now)
-    return exists().where(GitLabHookSecret.project_id == watch.project_id, valid)
+    secret = GitLabHookSecret
+    return exists().where(
+        secret.project_id == watch.project_id, is_valid_secret(secret.ends_at, now)
+    )
+
+
+def is_valid_secret(ends_at: Any, moment: Any) -> ColumnElement[bool]:
+    """Whether a secret that ends then, or never, is valid at a moment, as an SQL condition."""
+    return or_(ends_at.is_(None), ends_at > moment)
 
 
 def move_hook_secrets(source_id: uuid.UUID, target_id: uuid.UUID) -> None:
