@@ -85,7 +85,7 @@ def token_self(token: Token, clock: Clock) -> Json:
         "scopes": token.scopes,
         "user_id": token.user.id,
         "last_used_at": iso(token.last_used_at),
-        "active": not token.revoked and not token.expired(clock.now().date()),
+        "active": token.active(clock.now().date()),
         "expires_at": token.expires_at and token.expires_at.isoformat(),
     }
 

@@ -75,7 +75,7 @@ def show_tokens() -> str:
     with state().lock:
         today = state().clock.now().date()
         known = state().people.tokens.values()
-        tokens = [one for one in known if not one.revoked and not one.expired(today)]
+        tokens = [one for one in known if one.active(today)]
         return render_template("gitlab/tokens.html", tokens=tokens)
 
 

@@ -54,6 +54,10 @@ class Token:
     permissions: frozenset[str] | None = None
     projects: frozenset[str] | None = None
 
+    def active(self, today: date) -> bool:
+        """Neither revoked nor expired."""
+        return not self.revoked and not self.expired(today)
+
     def expired(self, today: date) -> bool:
         """GitLab stops taking a token at the start of the day it expires on."""
         return self.expires_at is not None and self.expires_at <= today
