@@ -32,6 +32,7 @@ from tests.factories import Factory
 from tests.first_imports import take_turns
 from tests.frozen_clock import FrozenClock
 from tests.hanging import (  # noqa: F401  # hooks
+    WITH_PROCESSES,
     pytest_runtest_call,
     pytest_runtest_setup,
     pytest_runtest_teardown,
@@ -42,8 +43,6 @@ from tests.per_dialect import PerDialect
 
 if TYPE_CHECKING:
     from gitlab_links.demo.gitlab import SimulatedGitLab
-
-LONG = ("processes", "browser")
 
 # A busy machine is no reason to fail: neither an example nor its making has a time to keep. CI
 # sends the same examples each time; whoever runs the tests by hand looks for new ones.
@@ -99,7 +98,7 @@ def pytest_collection(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first: the many short ones then fill what time is left."""
-    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
+    long = {item.path for item in items if any(map(item.get_closest_marker, WITH_PROCESSES))}
     items.sort(key=lambda item: item.path not in long)
 
 
@@ -135,7 +134,7 @@ def _limits(request: pytest.FixtureRequest, _shipped_limits: list[limits.Limit])
     with pytest.MonkeyPatch.context() as patch:
         if request.node.get_closest_marker("shipped_limits"):
             limits.put(_shipped_limits, patch)
-        elif any(map(request.node.get_closest_marker, LONG)):
+        elif any(map(request.node.get_closest_marker, WITH_PROCESSES)):
             limits.put(limits.of_flags(_shipped_limits), patch)
         yield
 

@@ -15,6 +15,8 @@ HANGS = 60.0
 WHOLE_TEST_HANGS = 20 * HANGS
 # CPU time of a quick test, many times what the longest takes.
 LOOPS = 20.0
+# The marks of tests that start processes of their own.
+WITH_PROCESSES = ("processes", "browser")
 
 
 @contextmanager
@@ -53,7 +55,7 @@ def failing_if_it_loops(seconds: float = LOOPS) -> Iterator[None]:
 
 
 def _is_long(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(mark) for mark in ("slow", "processes", "browser"))
+    return any(map(item.get_closest_marker, (*WITH_PROCESSES, "slow")))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -49,7 +49,9 @@ def test_a_new_key_renames_all_references(admin: Caller, base: str) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 201, 10**22, 10**99])
-def test_a_limit_out_of_range_is_told_the_range(admin: Caller, base: str, limit: int) -> None:
+def test_a_limit_out_of_range_is_refused_with_the_range(
+    admin: Caller, base: str, limit: int
+) -> None:
     refused = admin.get(f"{base}/tasks?limit={limit}")
     assert refused.status_code == 422
     (words,) = refused.json["errors"]["limit"]

@@ -42,7 +42,7 @@ def test_a_delivery_that_failed_here_does_not_blame_gitlab(code):
     assert "GitLab" not in facts_of(code).summary
 
 
-def test_who_began_something_that_met_a_pause_is_told_to_repeat_it() -> None:
+def test_what_a_person_began_and_a_pause_ended_is_theirs_to_repeat() -> None:
     assert "No action needed" in facts_of("rate_limited").remedy
     words = in_words("rate_limited")
     assert "No action needed" not in words

@@ -13,7 +13,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
-from gitlab_links.health.issue_tracker import ask_for_all_trackers
+from gitlab_links.health.issue_tracker import ask_for_all_trackers, ask_for_tracker
 from gitlab_links.health.project_picks import ProjectsNotListed, choices, pick
 from gitlab_links.health.token_check import validate_now
 from gitlab_links.health.token_rotation import ask_for_rotation
@@ -187,6 +187,25 @@ def test_what_was_requested_for_many_projects_waits_for_the_end_of_the_pause(
     for _ in range(13):
         fleet.watch()
     assert statuses(fleet) == {"done": 13}
+
+
+def test_a_tracker_that_meets_a_429_pauses_the_connection_and_is_set_after_the_pause(
+    connected: Connected, clock: FrozenClock
+) -> None:
+    repair(connected)
+    before = statuses(connected)
+    limit(connected)
+    ask(connected, lambda: ask_for_tracker(connected.admin, only_project(connected)))
+    connected.operate()
+    connected.operate()
+    assert asked(connected) == 1
+    assert is_paused(connected)
+    assert newest_operation(connected) == ("queued", None, "")
+
+    connected.gitlab.state.faults.clear()
+    clock.advance(PAUSE.total_seconds() + 1)
+    connected.watch()
+    assert Counter(statuses(connected)) - Counter(before) == {"done": 1}
 
 
 def statuses(connected: Connected) -> dict[str, int]:

@@ -159,6 +159,7 @@ def test_a_list_is_saved_opened_renamed_and_deleted_on_its_page(acting: As, org:
     assert twice.status_code == 409
     assert "You have a view of this name already." in text_of(twice)
     assert "Or tick the box to replace that view." in text_of(twice)
+    assert "Replace that view" in text_of(twice)
     replacing = {"name": "done", "replace": "1", **hidden(twice, "version")}
     admin.post(f"{path}?q=other", data=replacing)
     (link,) = [link for link in row(admin, org) if link.text == "Done"]
