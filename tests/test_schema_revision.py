@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from alembic.script import ScriptDirectory
 
 from gitlab_links import schema_revision
@@ -19,6 +20,7 @@ def test_alembic_knows_the_same_revisions_and_the_same_newest() -> None:
     assert not schema_revision.is_behind(frozenset({"of the next"}))
 
 
+@pytest.mark.slow
 def test_serving_and_working_do_not_import_alembic() -> None:
     program = "import sys, wsgi, gitlab_links.jobs.worker_pool; print('alembic' in sys.modules)"
     environment = {"SECRET_KEY": "x" * 40, "DATABASE_URL": "sqlite:///unused.db"}

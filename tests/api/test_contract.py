@@ -154,6 +154,7 @@ def test_a_difference_is_found_whichever_side_it_is_on(
     assert any(complaint in line for line in differences(described, changed))
 
 
+@pytest.mark.slow
 def test_a_route_that_was_forgotten_is_found(written: Path, tmp_path: Path) -> None:
     app = _application(tmp_path)
     app.add_url_rule("/api/forgotten", view_func=lambda: "", endpoint="forgotten")

@@ -45,6 +45,7 @@ def connected_orgs(app, factory, link_many):
     return make
 
 
+@pytest.mark.slow
 def test_a_look_at_thirty_orgs_takes_as_many_statements_as_one_at_three(app, connected_orgs):
     counts = []
     for more in (FEW, MANY - FEW):

@@ -32,7 +32,9 @@ def test_bootstrap_prints_json_that_opens_the_api(app: Flask) -> None:
 
 
 @pytest.mark.only_on("sqlite")
-@pytest.mark.parametrize("asked", [["--help"], ["bootstrap", "--help"]])
+@pytest.mark.parametrize(
+    "asked", [["--help"], pytest.param(["bootstrap", "--help"], marks=pytest.mark.slow)]
+)
 def test_help_needs_no_settings(asked: list[str]) -> None:
     wrong = {"PATH": os.environ["PATH"], "FLASK_SKIP_DOTENV": "1", "LOG_LEVEL": "LOUD"}
     run = [sys.executable, str(ROOT / "commands.py"), *asked]

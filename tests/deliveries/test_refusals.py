@@ -118,6 +118,7 @@ assert answer.status_code == 403
 """
 
 
+@pytest.mark.slow
 def test_refusals_just_before_a_process_ends_are_counted_too(app, org, environment):
     path = f"/api/orgs/{org.id}/integrations/gitlab/webhook"
     command = python("-c", REFUSE_AND_END, path)

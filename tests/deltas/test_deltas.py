@@ -165,6 +165,7 @@ def test_a_change_that_is_committed_late_is_found(connected, issues, links, cloc
     assert connected.view(links[2]).title == "Committed late"
 
 
+@pytest.mark.slow
 def test_a_closed_item_is_proven_unchanged_by_each_list_since_its_fetch(
     connected, issues, links, clock
 ):
@@ -183,6 +184,7 @@ def test_a_closed_item_is_proven_unchanged_by_each_list_since_its_fetch(
     assert connected.view(links[0]).title == "Closed, and renamed"
 
 
+@pytest.mark.slow
 def test_each_item_is_fetched_once_a_day_all_the_same(connected, issues, links, clock, make_app):
     fetch_for_a_day(connected, issues, links, clock, make_app, ttl=3600)
 

@@ -103,6 +103,7 @@ def known(factory: Factory, org: Org) -> list[Known]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "ahead"),
     [

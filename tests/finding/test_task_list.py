@@ -113,6 +113,7 @@ def read_by_activity(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setattr(task_list, "COUNTED", 1 if way == "many" else 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "way",
     [
@@ -203,7 +204,8 @@ def test_what_many_tasks_meet_is_found_among_the_first_of_the_order(
     assert pages[0].are_more is (recent > 3)
 
 
-@pytest.mark.parametrize("recent", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recent", [2, 4])
 def test_what_is_tried_on_the_first_tasks_changes_no_page(
     app: Flask, labelled: Principal, monkeypatch: pytest.MonkeyPatch, recent: int
 ) -> None:

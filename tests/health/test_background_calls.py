@@ -168,6 +168,7 @@ def newest_operation(connected: Connected) -> tuple[str, str | None, str]:
         return found.status, found.error_code, found.error_detail or ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_all", [lambda admin: make_all_hooks(admin, utcnow()), ask_for_all_trackers]
 )

@@ -133,6 +133,7 @@ def test_viewing_writes_nothing(app, factory, redis):
     assert redis.llen(f"rq:queue:{JobKind.REQUEST_CHECK.queue}") == 1
 
 
+@pytest.mark.slow
 def test_however_many_viewers_there_are_gitlab_is_called_once_in_a_while(
     well, page, api, worked, later
 ):
@@ -147,6 +148,7 @@ def test_however_many_viewers_there_are_gitlab_is_called_once_in_a_while(
     assert well.gitlab.state.calls.total("/personal_access_tokens/self") == 1
 
 
+@pytest.mark.slow
 def test_what_gives_no_answer_is_not_asked_more_often_either(well, page, worked, later):
     well.gitlab.state.faults.answer("status", status=502, route="/hooks", times=None)
     later(CHECK_SECONDS)

@@ -182,6 +182,7 @@ def talking(*what):
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_slow_server_is_given_so_many_seconds_in_all_and_not_for_each_answer():
     with (
         talking([b"220 hi", *[b"250 well"] * 5], 0.4) as server,
@@ -340,6 +341,7 @@ def no_such_recipient(start, _certificate):
     return box.server("?tls=none")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [

@@ -71,6 +71,7 @@ def test_a_right_that_is_missing_for_all_is_named_on_validating_and_in_health(
     assert "[Work Item: Read]" in page.text
 
 
+@pytest.mark.slow
 def test_a_right_that_is_missing_for_some_stops_no_others(connected, use, clock):
     """Merge requests may not be read: issues are, all the same."""
     state = connected.gitlab.state
@@ -95,6 +96,7 @@ def test_a_right_that_is_missing_for_some_stops_no_others(connected, use, clock)
     assert "[Merge Request: Read]" in summary(found)
 
 
+@pytest.mark.slow
 def test_a_project_outside_its_reach_is_named_and_the_others_are_read(connected, use, clock):
     state = connected.gitlab.state
     hull = state.projects.add("ships/hull")

@@ -177,6 +177,7 @@ def test_nothing_secret_is_sent(notified, receiver, clock):
     assert "s3cret" not in str(set_up)
 
 
+@pytest.mark.slow
 def test_old_problems_are_deleted(notified, clock):
     from gitlab_links.jobs.functions import clean
 

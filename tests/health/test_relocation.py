@@ -175,6 +175,7 @@ def test_what_was_chosen_and_looked_for_stays_when_two_rows_are_joined(moving: M
     assert [one.picked for one in watched_projects(moving.org.id, utcnow())] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unread", [1, 2])
 def test_a_project_that_was_never_read_is_not_joined_with_another_one(
     moving: Moving, unread: int

@@ -115,6 +115,7 @@ def test_an_admin_says_that_it_is_the_same_gitlab_and_links_are_read_over_https(
         assert "links_at_former_address" not in moving.findings()
 
 
+@pytest.mark.slow
 def test_a_certificate_that_nobody_vouches_for_verifies_nothing(
     make_app: MakeApp,
     gitlab: SimulatedGitLab,

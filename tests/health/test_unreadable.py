@@ -175,6 +175,7 @@ def test_a_refused_check_of_webhooks_is_the_projects_where_the_account_is_answer
     assert well.integration().error_code is None
 
 
+@pytest.mark.slow
 def test_a_project_that_gitlab_no_longer_shows_is_found_within_seconds(well, clock):
     """Not only at the daily check of its webhooks."""
     state = well.gitlab.state

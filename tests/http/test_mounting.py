@@ -36,7 +36,8 @@ def addresses(page: Markup) -> set[str]:
     return {urlsplit(address).path for address in found}
 
 
-@pytest.mark.parametrize("passed_on", ["/links", pytest.param("", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("passed_on", ["/links", ""])
 def test_one_logs_in_and_finds_every_page_under_the_path(
     mounted: Flask, factory: Factory, passed_on: str
 ) -> None:

@@ -85,6 +85,7 @@ def titles(org):
         return set(db.session.scalars(db.select(GitLabItem.title)))
 
 
+@pytest.mark.slow
 def test_a_flood_of_events_that_say_it_is_public_never_shows_what_is_confidential(org, clock):
     org.gitlab.state.items.edit(org.issues[0], title="Top secret", confidential=True)
     org.sweep()

@@ -224,6 +224,7 @@ def test_a_merge_status_that_gitlab_has_not_worked_out_is_asked_for_until_it_has
     assert connected.view(link).merge_status == "mergeable"
 
 
+@pytest.mark.slow
 def test_a_merge_status_that_stays_unchecked_is_not_asked_for_without_end(
     connected, mr, link, clock, monkeypatch
 ):

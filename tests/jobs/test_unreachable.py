@@ -30,6 +30,7 @@ def test_a_name_that_does_not_resolve_is_a_network_error(connected, impatient, l
     assert connected.view(link).sync.error_code == "network_error"
 
 
+@pytest.mark.slow
 def test_a_resolver_that_hangs_holds_no_worker(connected, impatient, link, monkeypatch):
     """Looking up a name knows no deadline of its own."""
     hangs = threading.Event()

@@ -59,6 +59,7 @@ def test_two_broken_projects_keep_the_third_from_nothing(connected, clock):
     assert {connected.view(link).sync.error_code for link in bad} == {"http_500"}
 
 
+@pytest.mark.slow
 def test_a_broken_project_is_asked_ever_more_seldom(connected, clock):
     broken = connected.project("acme/broken")
     misbehave(connected, project_id=broken.id, status=500)
@@ -97,6 +98,7 @@ def test_an_account_that_is_blocked_is_the_connections_with_gitlabs_reason(conne
     assert (integration.error_code, integration.error_reason) == (None, None)
 
 
+@pytest.mark.slow
 def test_what_failed_by_itself_meanwhile_is_read_at_once_when_the_refusal_ends(connected, clock):
     links = [connected.link(connected.issue(connected.project(f"acme/p{n}"))) for n in range(6)]
     fetch(connected)

@@ -173,6 +173,7 @@ def test_a_system_hook_is_recognised_by_its_events(connected, factory):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.differs_by_database
 def test_an_old_delivery_that_is_replayed_hides_no_newer_event(connected, clock):
     repair(connected)

@@ -71,6 +71,7 @@ def test_tables_that_a_role_may_not_write_are_shown_and_the_advice_helps(
     assert examined_as_plain(make_app, empty_database)["database"].level is Level.OK
 
 
+@pytest.mark.slow
 def test_a_role_that_does_not_own_the_tables_is_sent_to_their_owner(
     make_app: MakeApp, empty_database: Database, plain_role: Callable[[str], None]
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_clock_that_was_ahead_for_a_moment_turns_no_endpoint_off(office, recei
     assert (endpoint.enabled, endpoint.failures) == (True, 2)
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_ahead_turns_nothing_off_that_failed_often(office, receiver, clock):
     made = office.endpoint("flaky")
     receiver.answers["flaky"] = 503
@@ -121,6 +122,7 @@ def test_a_clock_that_jumps_ahead_turns_nothing_off_that_failed_often(office, re
     assert not office.fresh(made.endpoint).enabled
 
 
+@pytest.mark.slow
 def test_a_day_of_failures_counts_from_when_the_clock_was_right(office, receiver, clock):
     made = office.endpoint("down")
     receiver.answers["down"] = 503

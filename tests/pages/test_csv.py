@@ -219,6 +219,7 @@ def test_who_has_access_comes_without_a_secret(
     assert not any("secret" in column for rows in found.values() for column in (rows or [{}])[0])
 
 
+@pytest.mark.slow
 def test_each_page_of_a_list_leads_to_its_file_with_its_filters(
     factory: Factory, org: Org, base: str, acting: As
 ) -> None:

@@ -110,6 +110,7 @@ def titles_of_api(visitor: Caller, path: str, **query: Any) -> list[str | None]:
         asked["cursor"] = answer.json["next_cursor"]
 
 
+@pytest.mark.slow
 def test_filters_and_orders_and_what_is_withheld(acting: As, linked: None, links: str) -> None:
     manager, member = acting(Role.PM), acting(Role.MEMBER)
     api = f"/api{links.removesuffix('links')}gitlab-links"

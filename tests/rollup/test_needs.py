@@ -112,6 +112,7 @@ TASKS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.differs_by_database
 @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(TASKS, min_size=1, max_size=25))

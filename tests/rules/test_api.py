@@ -118,6 +118,7 @@ def test_too_many_changes_in_a_minute_stop_the_rules(story, project, app, factor
     db.session.rollback()
 
 
+@pytest.mark.slow
 def test_changes_from_before_the_clock_was_set_back_are_not_of_this_minute(story, project):
     mr = story.merge_request(project)
     for tasks in (MOST_A_MINUTE - 10, 20):

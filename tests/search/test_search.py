@@ -113,6 +113,7 @@ FOUND = [
 ]
 
 
+@pytest.mark.slow
 def test_page_and_api_find_the_same(app: Flask, factory: Factory, org: Org, tasks: None) -> None:
     for words, numbers in FOUND:
         assert found(app, factory, org, words, Role.MEMBER) == numbers, words

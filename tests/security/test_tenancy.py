@@ -82,6 +82,7 @@ def cursors(tenant: Tenant, path: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LISTS)
 def test_a_cursor_of_another_org_is_a_place_in_ones_own_list(
     own: Tenant, other: Tenant, path: str

@@ -125,6 +125,7 @@ def count_up(url, times):
             db.session.commit()
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing_and_never_find_it_locked(app, factory, settings):
     factory.task(factory.org(), number=0)
     with app.app_context():

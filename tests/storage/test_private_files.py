@@ -40,6 +40,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["migrations", "the secret key", "somebody else"])
 def test_whoever_comes_first_makes_them_private(
     settings: Settings, instance: Path, first: str

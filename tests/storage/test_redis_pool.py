@@ -66,6 +66,7 @@ def test_the_first_callers_wait_and_all_others_are_refused_at_once(connect, netw
     assert [fail(client) for _ in range(22)] == ["waited"] * 2 + ["refused"] * 20
 
 
+@pytest.mark.slow
 def test_it_is_found_again_after_it_is_back(connect, network):
     client = connect()
     for cut in (network.reset, network.silence):

@@ -72,6 +72,7 @@ def test_a_failure_of_gitlab_does_not_affect_the_others(fetched):
     assert codes(fetched(refuse)) == [None, "http_403", None]
 
 
+@pytest.mark.slow
 def test_a_call_that_hangs_is_not_waited_for(fetched):
     awake = threading.Event()
     answers = fetched(lambda: awake.wait(HANGS), seconds=2)

@@ -10,6 +10,8 @@ import pytest
 
 from tools.release import PROJECT, ReleaseRefused, main, release
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 12, 1)
 CHANGES = """# Changelog
 
