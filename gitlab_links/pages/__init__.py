@@ -3,61 +3,60 @@
 from flask import Flask
 
 from gitlab_links.http.error_rendering import use_page_renderer
-from gitlab_links.pages import (
+from gitlab_links.pages import assets, menu, problem_pages, template_filters
+from gitlab_links.pages.accounts import (
     account,
-    assets,
-    audit_log,
-    backfills,
-    connection_health,
-    csv_gitlab,
-    csv_lists,
-    csv_overview,
-    csv_records,
-    deleted_tasks,
-    deliveries,
-    endpoints,
     erasure,
-    filter_suggestions,
-    integration,
-    issue_tracker,
     issuer_sign_in,
     joining,
-    keys,
-    link_suggestions,
     login,
+    password_links,
+    profile,
+)
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.connection import (
+    backfills,
+    connection_health,
+    deliveries,
+    integration,
+    issue_tracker,
+    project_picks,
+)
+from gitlab_links.pages.csv import gitlab as csv_gitlab
+from gitlab_links.pages.csv import lists as csv_lists
+from gitlab_links.pages.csv import overview as csv_overview
+from gitlab_links.pages.csv import records as csv_records
+from gitlab_links.pages.links import link_suggestions, org_links, task_links
+from gitlab_links.pages.operators import new_org, queues
+from gitlab_links.pages.orgs import (
+    audit_log,
+    endpoints,
+    keys,
     members,
-    menu,
-    new_org,
     org_deletion,
     org_export,
-    org_links,
     org_settings,
-    overview,
-    password_links,
-    problem_pages,
-    profile,
-    project_picks,
-    queues,
-    saved_views,
     service_accounts,
-    status_rules,
+)
+from gitlab_links.pages.overview import page as overview
+from gitlab_links.pages.rules import status_rules, task_rules
+from gitlab_links.pages.tasks import (
+    browsing,
+    deleted_tasks,
+    filter_suggestions,
+    saved_views,
     task_forms,
-    task_links,
-    task_rules,
     task_selection,
-    tasks,
-    template_filters,
     timeline,
     waiting,
 )
-from gitlab_links.pages.blueprint import pages
 
 # Importing a module registers its views on the blueprint.
 VIEWS = (
     login,
     account,
     profile,
-    tasks,
+    browsing,
     overview,
     csv_gitlab,
     csv_lists,

@@ -9,7 +9,7 @@ from gitlab_links import __version__
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.pages import labels, times, wording
-from gitlab_links.pages.link_lists import MAX_PASTED
+from gitlab_links.pages.links.link_lists import MAX_PASTED
 from gitlab_links.pages.viewer import viewer
 from gitlab_links.plurals import counted
 from gitlab_links.sought_texts import MAX_LENGTH

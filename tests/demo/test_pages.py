@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Issue, MergeRequest, Project, User
-from gitlab_links.pages.integration import TOKEN_PAGE
+from gitlab_links.pages.connection.integration import TOKEN_PAGE
 from tests.demo.conftest import Receiver
 from tests.hanging import HANGS
 from tests.pages.browser.conftest import new_context

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.pages.queues import MOUNT
+from gitlab_links.pages.operators.queues import MOUNT
 from tests.api.callers import browser
 from tests.conftest import MakeApp
 from tests.factories import Factory

@@ -32,7 +32,7 @@ from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
 from gitlab_links.ops.check_results import Finding, Level
 from gitlab_links.ops.command import examine
-from gitlab_links.pages.keys import key_mark
+from gitlab_links.pages.orgs.keys import key_mark
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.databases import Database
 from tests.factories import Factory

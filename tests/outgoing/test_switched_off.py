@@ -17,7 +17,7 @@ from gitlab_links.outgoing.endpoints import EndpointChange, troubled_endpoints, 
 from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.outgoing.sent_log import forget_old_deliveries
 from gitlab_links.outgoing.waiting import waiting_for
-from gitlab_links.pages.endpoint_forms import state_words
+from gitlab_links.pages.orgs.endpoint_forms import state_words
 
 HEALTH = {"code": "token_invalid", "summary": "The token has expired."}
 

@@ -22,7 +22,7 @@ def test_a_wrong_address_leads_back(app: Flask, base: str, acting: As) -> None:
 def test_every_failure_keeps_the_header_of_who_is_logged_in(
     app: Flask, acting: As, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gitlab_links.pages.tasks.listing.find_tasks", lambda *_: 1 / 0)
+    monkeypatch.setattr("gitlab_links.pages.tasks.browsing.listing.find_tasks", lambda *_: 1 / 0)
     visitor = acting(Role.MEMBER)
     paths = {"/nothing": 404, f"{base}/tasks/ACME-99": 404, f"{base}/gitlab": 403, "/logout": 405,
              f"/orgs/{unknown_id()}/tasks": 404, f"{base}/tasks": 500}  # fmt: skip
@@ -61,7 +61,7 @@ def test_a_failure_of_ours_is_told_without_details(
     def fail(*_args: Any, **_values: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("gitlab_links.pages.tasks.listing.find_tasks", fail)
+    monkeypatch.setattr("gitlab_links.pages.tasks.browsing.listing.find_tasks", fail)
     visitor = acting()
     answer = visitor.get(f"{base}/tasks")
     assert answer.status_code == 500

@@ -10,8 +10,8 @@ from gitlab_links.accounts.roles import Role
 from tests.api.callers import Caller
 from tests.factories import Factory
 from tests.pages.conftest import As
+from tests.pages.csv.test_csv import files_on
 from tests.pages.markup import Markup
-from tests.pages.test_csv import files_on
 
 NOT_APPLIED = (
     (Role.PM, "tasks?status=nonsense&sort=nope&q=x&page=2", "status “nonsense”, sort “nope”"),

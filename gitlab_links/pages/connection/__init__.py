@@ -1,0 +1,1 @@
+"""The GitLab page, and what GitLab sends."""

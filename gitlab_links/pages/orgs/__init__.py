@@ -1,0 +1,1 @@
+"""The settings of an org: members, keys, endpoints, the audit log."""

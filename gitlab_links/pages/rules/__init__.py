@@ -1,0 +1,1 @@
+"""The status rules, and what they do to a task."""

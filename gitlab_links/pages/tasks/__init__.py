@@ -1,0 +1,1 @@
+"""The list of tasks, the page of a task, and its timeline."""
