@@ -29,7 +29,7 @@ from gitlab_links.integrations.credentials import credentials_of, encrypt_token,
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import OF_THE_TOKEN, ask_for, newest_of
-from gitlab_links.operations.steps import OnStep, ignore_step
+from gitlab_links.operations.steps import OnStep, PutOff, ignore_step
 
 # Of all calls. A job that ran into its timeout would lose the only copy of the new token.
 CALLING_SECONDS = 10.0
@@ -60,6 +60,10 @@ class RotationNotAllowed(Conflict, code="rotation_not_allowed"):
 
 class RotationFailed(Conflict, code="rotation_failed"):
     """GitLab did not rotate the token, or its answer was lost; the current one stays in use."""
+
+
+class RotationPutOff(RotationFailed, PutOff):
+    """GitLab's rate limit is used up."""
 
 
 class TokenKind(StrEnum):
@@ -119,7 +123,9 @@ def rotate(org_id: uuid.UUID, question: Question) -> NewToken:
 
 def _failed(failure: GitLabFailure) -> RotationFailed:
     if not failure.leaves_open:
-        return RotationFailed(f"GitLab did not rotate the token: {failure.message}")
+        put_off = failure.code == ErrorCode.RATE_LIMITED
+        refusal = RotationPutOff if put_off else RotationFailed
+        return refusal(f"GitLab did not rotate the token: {failure.message}")
     return RotationFailed(
         f"{failure.message} So nobody knows whether GitLab has replaced the token. Press Validate: "
         "if GitLab refuses the token, make a new one there and set it on the GitLab page."

@@ -89,6 +89,20 @@ def test_a_refused_rotation_is_tried_again_after_hours_however_often_the_token_i
     assert connected.gitlab.state.calls.total("rotate") == 2
 
 
+def test_a_rotation_that_meets_a_429_is_made_after_the_pause(connected, clock):
+    expire_in(connected, 6)
+    connected.change(token_auto_rotate=True)
+    faults = connected.gitlab.state.faults
+    faults.answer("status", status=429, retry_after="90", times=None, route="rotate")
+    check(connected)
+    assert rotations(connected) == 0
+
+    faults.clear()
+    clock.advance(91)
+    connected.watch()
+    assert rotations(connected) == 1
+
+
 def test_a_token_that_gitlab_refuses_is_not_rotated(connected, clock):
     """As after a rotation whose new token nobody could save."""
     expire_in(connected, 6)
