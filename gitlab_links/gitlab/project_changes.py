@@ -83,21 +83,42 @@ class Statuses:
 
 
 def read_changes(answer: object) -> dict[int, ProjectChanges] | None:
-    """The changes by project; None if the answer has errors or no list of projects."""
+    """The changes by project, without those that GitLab had no time for. None if it answered
+    nothing but errors, or no list of projects.
+    """
     body = read_object(answer)
+    failed = _failed_parts(body, step=2)
     nodes = read_object(read_object(body.get("data")).get("projects")).get("nodes")
-    if body.get("errors") or not isinstance(nodes, list):
+    if failed is None or not isinstance(nodes, list):
         return None
     found = {}
-    for project in map(read_object, nodes):
+    for number, project in enumerate(map(read_object, nodes)):
         gitlab_id = read_global_id(project.get("id"))
-        if gitlab_id is not None:
+        if gitlab_id is not None and number not in failed:
             found[gitlab_id] = ProjectChanges(
                 _times(project.get("issues")),
                 _times(project.get("mergeRequests")),
                 _pipelines(project.get("pipelines")),
             )
-    return found
+    return found if found or not failed else None
+
+
+def _failed_parts(body: Object, step: int) -> set[int | str | None] | None:
+    """The parts of the query that have an error: what the errors' paths name at ``step``. None
+    if an error is about the whole query. GitLab leaves out what it has no time for, and says so.
+    """
+    errors = body.get("errors")
+    if not errors:
+        return set()
+    if not isinstance(errors, list):
+        return None
+    parts = {_part(read_object(error).get("path"), step) for error in errors}
+    return None if None in parts else parts
+
+
+def _part(path: object, step: int) -> int | str | None:
+    part = path[step] if isinstance(path, list) and len(path) > step else None
+    return part if isinstance(part, int | str) else None
 
 
 def _nodes(connection: object) -> list[Object] | None:
@@ -148,12 +169,15 @@ def statuses_query(wanted: Sequence[tuple[str, Sequence[int]]]) -> tuple[str, di
 
 
 def read_statuses(answer: object, count: int) -> list[dict[int, Statuses]] | None:
-    """The statuses by iid, for each project of the query; None if the answer has errors."""
+    """The statuses by iid, for each project of the query; none of a project that GitLab had no
+    time for. None if it answered nothing but errors.
+    """
     body = read_object(answer)
-    data = body.get("data")
-    if body.get("errors") or not isinstance(data, dict):
+    data, failed = body.get("data"), _failed_parts(body, step=0)
+    names = [f"a{number}" for number in range(count)]
+    if failed is None or not isinstance(data, dict) or failed.issuperset(names):
         return None
-    return [_statuses(read_object(data.get(f"a{number}"))) for number in range(count)]
+    return [{} if name in failed else _statuses(read_object(data.get(name))) for name in names]
 
 
 def _statuses(project: Object) -> dict[int, Statuses]:

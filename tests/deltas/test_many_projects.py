@@ -64,6 +64,27 @@ def test_only_the_list_with_something_new_is_read(connected, world, clock):
     assert set(synced) == {utcnow()}
 
 
+def test_what_gitlab_has_no_time_for_is_read_by_itself_and_the_rest_is_proven(
+    connected, world, clock
+):
+    items, links = world
+    late = items["Issue 2"].project
+    connected.gitlab.state.late_projects = {late.id}
+    connected.gitlab.state.items.edit(items["Issue 2"], title="Paper tears", notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert connected.view(links["Issue 2"]).title == "Paper tears"
+    others = [link for title, link in links.items() if items[title].project is not late]
+    assert {connected.item(link).last_synced_at for link in others} == {utcnow()}
+    assert routes(connected) == [
+        "/graphql",
+        "/projects/:id/issues",
+        "/projects/:id/merge_requests",
+        "/projects/:id/pipelines",
+    ]
+    assert connected.integration().changes_refused_at is None
+
+
 @pytest.mark.slow
 def test_what_a_webhook_has_brought_is_not_read_again(connected, world, clock, send):
     items, links = world

@@ -1,5 +1,7 @@
 """What changed in many projects, read from GraphQL's answer."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def changes(iid: object) -> object:
     return {"data": {"projects": {"nodes": [project]}}}
 
 
-def statuses(iid: object) -> object:
+def statuses(iid: object) -> dict[str, Any]:
     return {"data": {"a0": {"mergeRequests": {"nodes": [{"iid": iid, "state": "opened"}]}}}}
 
 
@@ -44,3 +46,49 @@ def test_a_number_counts_up_to_the_largest_that_gitlab_has(iid: str, known: bool
     found = read_changes(changes(iid))
     assert found is not None
     assert (found[7].issues is not None) is known
+
+
+def failed(answer: dict[str, Any], *paths: object) -> dict[str, Any]:
+    errors = [{"message": "Timeout on Project.issues", "path": path} for path in paths]
+    return {**answer, "errors": errors}
+
+
+def two_projects() -> dict[str, object]:
+    nodes = [{"id": f"gid://gitlab/Project/{number}", "issues": None} for number in (7, 8)]
+    return {"data": {"projects": {"nodes": nodes}}}
+
+
+def test_of_an_answer_with_errors_what_has_none_is_used() -> None:
+    found = read_changes(failed(two_projects(), ["projects", "nodes", 0, "issues"]))
+    assert found is not None
+    assert list(found) == [8]
+    answer = {"data": {**statuses("12")["data"], "a1": {"mergeRequests": None}}}
+    read = read_statuses(failed(answer, ["a1", "mergeRequests"]), 2)
+    assert read is not None
+    assert [list(one) for one in read] == [[12], []]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        [["projects", "nodes", 0, "issues"], ["projects", "nodes", 1, "issues"]],
+        [["projects"]],
+        [["projects", "nodes"], ["projects", "nodes", 0]],
+        [None],
+        ["projects"],
+        [["projects", "nodes", [0]]],
+    ],
+)
+def test_an_error_that_leaves_nothing_to_use_refuses_the_answer(paths: list[object]) -> None:
+    assert read_changes(failed(two_projects(), *paths)) is None
+
+
+@pytest.mark.parametrize("paths", [[["a0"]], [["a0", "mergeRequests"]], [[]], [None], [[{}]]])
+def test_an_error_about_all_statuses_refuses_the_answer(paths: list[object]) -> None:
+    assert read_statuses(failed(statuses("12"), *paths), 1) is None
+
+
+@pytest.mark.parametrize("errors", ["no", {"path": ["a0"]}, 7, True])
+def test_errors_that_are_no_list_refuse_the_answer(errors: object) -> None:
+    assert read_changes({**two_projects(), "errors": errors}) is None
+    assert read_statuses({**statuses("12"), "errors": errors}, 1) is None

@@ -26,6 +26,7 @@ class GitLabState:
     ``sign_ins`` is the OpenID Connect issuer;
     ``faults`` misbehaves, ``calls`` counts what the API was asked; ``clock`` may be moved.
     ``page_size`` is the most that a page of a list holds, whatever is asked for;
+    ``late_projects`` are the ids of those whose lists GraphQL has no time for;
     ``decodes_slashes`` is a proxy before it that makes two segments of ``acme%2Fshop``.
     """
 
@@ -34,6 +35,7 @@ class GitLabState:
         self.lock = threading.RLock()
         self.version = VERSION
         self.has_graphql = True
+        self.late_projects: set[int] = set()
         self.page_size = 100
         self.decodes_slashes = False
         self.clock = Clock()

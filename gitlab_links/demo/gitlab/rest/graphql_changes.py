@@ -25,13 +25,31 @@ def answer_changes(query: str, variables: Json) -> Json:
         text = f"Query has complexity of {complexity}, which exceeds max complexity of 250"
         return {"errors": [{"message": text}]}
     if "projects(ids:" in query:
-        return {"data": {"projects": {"nodes": _changes(query, variables)}}}
-    aliases = ALIAS.findall(query)
-    return {
-        "data": {
-            alias: _statuses(variables[path], variables[iids]) for alias, path, iids in aliases
-        }
-    }
+        nodes = _changes(query, variables)
+        late = [
+            _time_out(node, ["projects", "nodes", number], field)
+            for number, node in enumerate(nodes)
+            for field in ("issues", "mergeRequests", "pipelines")
+            if int(node["id"].rpartition("/")[2]) in state().late_projects
+        ]
+        return _answer({"projects": {"nodes": nodes}}, late)
+    found, late = {}, []
+    for alias, path, iids in ALIAS.findall(query):
+        found[alias] = _statuses(variables[path], variables[iids])
+        project, _ = state().projects.find(variables[path])
+        if project is not None and project.id in state().late_projects:
+            late.append(_time_out(found[alias] or {}, [alias], "mergeRequests"))
+    return _answer(found, late)
+
+
+def _time_out(node: Json, path: list[str | int], field: str) -> Json:
+    """The error of a field that GitLab has no time for: its value is null."""
+    node[field] = None
+    return {"message": f"Timeout on Project.{field}", "path": [*path, field]}
+
+
+def _answer(data: Json, errors: list[Json]) -> Json:
+    return {"data": data, "errors": errors} if errors else {"data": data}
 
 
 def complexity_of(query: str) -> int:
