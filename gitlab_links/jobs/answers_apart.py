@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import structlog
 
+from gitlab_links.deltas.probing import ProbeAnswer
 from gitlab_links.deltas.reading import DeltaAnswer
 from gitlab_links.deltas.statuses import StatusAnswer
 from gitlab_links.extensions import db
@@ -95,6 +96,18 @@ def _part(answer: Answer, items: Sequence[DueItem], calls: int) -> Answer:
 def fault_of_items(answer: Answer) -> Answer:
     """The items are charged, and fetched again later."""
     return Answer(answer.batch, answer.started_at, {}, FAULT, answer.rate_limit)
+
+
+def halves_of_changes(answer: ProbeAnswer) -> Sequence[ProbeAnswer]:
+    """The answer about each half of the projects and their kinds; none if it cannot be cut."""
+    if answer.changes is None or len(answer.deltas) < 2:
+        return ()
+    return [replace(answer, deltas=half) for half in _halves(answer.deltas)]
+
+
+def fault_of_changes(answer: ProbeAnswer) -> ProbeAnswer:
+    """The mark stays where it was, and the changes are read again later."""
+    return replace(answer, changes=None, failure=FAULT)
 
 
 def no_part_of_list(_answer: DeltaAnswer) -> Sequence[DeltaAnswer]:

@@ -17,8 +17,10 @@ from gitlab_links.deltas.trust import trusted_projects
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.project_changes import MOST_PROJECTS
 from gitlab_links.jobs.answers_apart import (
+    fault_of_changes,
     fault_of_list,
     fault_of_statuses,
+    halves_of_changes,
     halves_of_statuses,
     no_part_of_list,
     record_apart,
@@ -70,16 +72,25 @@ class Reader:
 
     def _record_changes(self, asked: Round[probing.ProbeAnswer], kind: CallKind) -> None:
         now = utcnow()
-        probed = probing.record(
-            self.org_id,
-            asked,
-            token_ciphertext=self.token_ciphertext,
-            terms=self._terms(now),
-            proven=proven_projects(self.org_id, now),
-        )
+        terms, proven = self._terms(now), proven_projects(self.org_id, now)
+
+        def record(calls: Round[probing.ProbeAnswer]) -> probing.Probed:
+            return probing.record(
+                self.org_id,
+                calls,
+                token_ciphertext=self.token_ciphertext,
+                terms=terms,
+                proven=proven,
+            )
+
+        recorded = record_apart(asked, record, halves_of_changes, fault_of_changes)
         self._count(kind)
         db.session.commit()
-        self._log("sync.changes", asked, unchanged=probed.unchanged, lists=probed.lists)
+        unchanged, lists = (
+            sum(one.unchanged for one in recorded),
+            sum(one.lists for one in recorded),
+        )
+        self._log("sync.changes", asked, unchanged=unchanged, lists=lists)
 
     def _statuses(self) -> bool:
         wanted = statuses.wanted_statuses(self.org_id, self.base_url, utcnow())

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gitlab_links.clock import utcnow
-from gitlab_links.deltas import statuses
+from gitlab_links.deltas import proving, statuses
 from gitlab_links.deltas.marks import STATUSES_EVERY
 from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
 from gitlab_links.extensions import db
@@ -83,6 +83,33 @@ def test_what_gitlab_has_no_time_for_is_read_by_itself_and_the_rest_is_proven(
         "/projects/:id/pipelines",
     ]
     assert connected.integration().changes_refused_at is None
+
+
+def test_changes_of_a_project_that_cannot_be_recorded_keep_no_other_back(
+    connected, world, clock, monkeypatch
+):
+    """A fault of this service that the changes of one project bring out."""
+    items, links = world
+    bad, real = items["Issue 2"].project, proving.move
+    monkeypatch.setattr(proving, "move", lambda proof, *given: refuse(proof, bad, real, *given))
+    pass_ttl(connected, clock)
+    connected.fetch()
+    others = [link for title, link in links.items() if items[title].project is not bad]
+    assert {connected.item(link).last_synced_at for link in others} == {utcnow()}
+    assert connected.integration().error_code is None
+    assert connected.integration().changes_refused_at is None
+
+    monkeypatch.setattr(proving, "move", real)
+    for _ in range(3):
+        pass_ttl(connected, clock)
+        connected.fetch()
+    assert {connected.item(link).last_synced_at for link in links.values()} == {utcnow()}
+
+
+def refuse(proof, bad, real, *given):
+    if proof.delta.project == bad.id:
+        raise ValueError("an odd value")
+    real(proof, *given)
 
 
 @pytest.mark.slow
