@@ -39,12 +39,13 @@ from gitlab_links.links.changes import (
     refresh_links_of_task,
 )
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
-from gitlab_links.links.provenance import NotMentioned, keep, leave_to_mentions, lock_links
+from gitlab_links.links.provenance import NotMentioned, keep, leave_to_mentions
 from gitlab_links.links.queries import find_link, find_link_of_org, links_page
 from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.pasting.changes import attach
 from gitlab_links.pasting.reading import Reader
 from gitlab_links.rollup.visibility import Visibility
+from gitlab_links.tasks.changes import lock_task
 from gitlab_links.tasks.queries import require_task
 
 _SYNC_TIMES = re.compile(rb'"last_synced_at":(?:null|"[^"]*"),"next_sync_at":(?:null|"[^"]*"),')
@@ -108,7 +109,7 @@ def task_gitlab_link_get(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UU
 @access(Permission.LINK_WRITE)
 @links.body(LinkChange)
 @links.returns(200, LinkEnvelope)
-@locks(lock_links, of="task_id")
+@locks(lock_task, of="task_id")
 @refuses(NotMentioned)
 def task_gitlab_link_patch(
     change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID
@@ -124,7 +125,7 @@ def task_gitlab_link_patch(
 @links.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
 @access(Permission.LINK_WRITE)
 @links.returns(204)
-@locks(lock_links, of="task_id")
+@locks(lock_task, of="task_id")
 def task_gitlab_link_delete(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
     """Remove a link
 

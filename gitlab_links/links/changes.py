@@ -19,7 +19,7 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.integrations.pauses import end_pause
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import is_fresh, request_refresh
-from gitlab_links.links.items import cached_items, lock_items_of
+from gitlab_links.links.items import cached_items, lock_items
 from gitlab_links.links.link_events import link_rows, record_links, rows_of_links
 from gitlab_links.links.models import DismissedMention, GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.provenance import (
@@ -182,7 +182,8 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
-    lock_items_of(TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id)
+    of_task = (TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id)
+    lock_items(select(TaskGitLabLink.item_id).where(*of_task))
     link = required(_link_of(org_id, task_id, link_id))
     known = rows_of_links([link_id])
     db.session.execute(delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id))
@@ -212,7 +213,9 @@ def _link_of(
 
 
 def detach_all(principal: Principal, task_id: uuid.UUID) -> None:
-    """Remove every link of a task that is about to be deleted."""
+    """Remove every link of a task that is about to be deleted. The caller has locked the task and
+    the items.
+    """
     org_id = principal.org_id
     of_task = (TaskGitLabLink.task_id == task_id, TaskGitLabLink.org_id == org_id)
     known = link_rows(*of_task)

@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import CompoundSelect, Select, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.storage.database import Base, insert_and_lock, is_orphan, new_id, upsert
 
 
@@ -44,16 +44,17 @@ def locked_item(
     return insert_and_lock(db.session, GitLabItem, key, org_id=org_id, **new)
 
 
-def lock_items_of(*links: ColumnElement[bool]) -> None:
-    """Lock the items of these links, before the links are changed: who moves links has locked the
-    items first, and each could wait for the other. A link may follow a moved issue meanwhile.
+def lock_items(item_ids: Select[uuid.UUID] | CompoundSelect[uuid.UUID]) -> None:
+    """Lock the items of some links, which ``item_ids`` selects, before the links are changed:
+    whoever moves links has locked the items first, and each could wait for the other. A link may
+    follow a moved issue meanwhile.
     """
-    item_ids = select(TaskGitLabLink.item_id).where(*links)
     items = select(GitLabItem.id).where(GitLabItem.id.in_(item_ids)).order_by(GitLabItem.id)
-    locked: set[uuid.UUID] | None = None
-    while (present := set(db.session.scalars(item_ids))) != locked:
-        db.session.execute(items.with_for_update())
-        locked = present
+    locked: set[uuid.UUID] = set()
+    while True:
+        locked.update(db.session.scalars(items.with_for_update()))
+        if locked.issuperset(db.session.scalars(item_ids)):
+            return
 
 
 Key = tuple[uuid.UUID, str, int]

@@ -14,13 +14,12 @@ from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import request_refresh
-from gitlab_links.links.items import lock_items_of
+from gitlab_links.links.items import lock_items
 from gitlab_links.links.link_events import rows_of_links
 from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLink
 from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
-from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
 
 # Stored mentions that differ from whatever the next fetch reads, so that it counts as a change.
@@ -38,15 +37,6 @@ class MentionedIn(StrEnum):
 
 class NotMentioned(Conflict, code="not_mentioned"):
     """No mention stands for the link, so a person has to."""
-
-
-def lock_links(task_id: uuid.UUID) -> None:
-    """Make every other change of a task's links wait until the commit.
-
-    As weakly as a change does: a worker that has locked an item may name the task in a new row.
-    """
-    task = select(Task.id).where(Task.id == task_id)
-    db.session.execute(task.with_for_update(key_share=True))
 
 
 def keep(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
@@ -75,7 +65,7 @@ def _found(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Task
     mark_links_changed(principal.org_id, task_id)
     link = TaskGitLabLink
     of_task = (link.task_id == task_id, link.org_id == principal.org_id)
-    lock_items_of(link.id == link_id, *of_task)
+    lock_items(select(link.item_id).where(link.id == link_id, *of_task))
     return required(
         db.session.scalars(
             select(link)

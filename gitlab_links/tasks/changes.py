@@ -12,7 +12,7 @@ from gitlab_links.accounts.people import may_be_assigned
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Invalid, required
+from gitlab_links.errors import Invalid, NotFound, required
 from gitlab_links.events.models import EventType
 from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
@@ -90,14 +90,25 @@ def skip_numbers(count: int) -> None:
 
 
 def lock_task(task_id: uuid.UUID) -> None:
-    """Lock the task until the commit."""
-    db.session.execute(select(Task.id).where(Task.id == task_id).with_for_update())
+    """Make every other change of the task and its links wait until the commit.
+
+    As weakly as a change does: a worker that has locked an item may name the task in a new row,
+    while the lock's owner waits for that item.
+    """
+    task = select(Task.id).where(Task.id == task_id)
+    db.session.execute(task.with_for_update(key_share=True))
 
 
 def lock_task_of(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
     """The same; raises :class:`NotFound`, also for another org's task."""
-    ours = select(Task.id).where(Task.org_id == org_id, Task.id == task_id)
-    required(db.session.scalar(ours.with_for_update()))
+    if not lock_tasks(org_id, [task_id]):
+        raise NotFound
+
+
+def lock_tasks(org_id: uuid.UUID, task_ids: Sequence[uuid.UUID]) -> Sequence[uuid.UUID]:
+    """The same for the org's tasks among these, in the order of their ids, which it returns."""
+    found = select(Task.id).where(Task.org_id == org_id, Task.id.in_(task_ids)).order_by(Task.id)
+    return db.session.scalars(found.with_for_update(key_share=True)).all()
 
 
 def update_task(
@@ -113,7 +124,7 @@ def update_task(
     Raises :class:`NotFound`, also for another org's task, and :class:`Invalid`.
     """
     ours = select(Task).where(Task.org_id == principal.org_id, Task.id == task_id)
-    task = required(db.session.scalars(ours.with_for_update()).one_or_none())
+    task = required(db.session.scalars(ours.with_for_update(key_share=True)).one_or_none())
     checked_web_url(changes.get("external_url"))
     changed = {
         field: changes[field]

@@ -10,6 +10,7 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.links.changes import detach
 from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLink
 from gitlab_links.links.provenance import keep, leave_to_mentions
+from gitlab_links.links.task_removal import remove_task
 from gitlab_links.sync.issue_moves import follow
 from tests.beside import Beside
 from tests.lock_waits import wait_for_somebody_to_wait
@@ -38,6 +39,10 @@ def follow_beside(app, item_id):
     """Follow in another transaction at the same time."""
     issue = ItemRef(PATH, ItemType.ISSUE, 7)
     return Beside(app, lambda: follow(db.session.get_one(GitLabItem, item_id), issue))
+
+
+def delete_the_task(principal, task_id, _link_id):
+    remove_task(principal, task_id)
 
 
 def linked():
@@ -91,7 +96,9 @@ def test_a_link_that_is_removed_while_it_follows_is_dismissed_at_the_new_place(
 
 
 @pytest.mark.only_on("postgresql")
-@pytest.mark.parametrize(("change", "left"), [(detach, 1), (keep, 2), (leave_to_mentions, 2)])
+@pytest.mark.parametrize(
+    ("change", "left"), [(detach, 1), (keep, 2), (leave_to_mentions, 2), (delete_the_task, 1)]
+)
 def test_links_that_follow_and_are_changed_at_once_wait_in_one_order(
     app, app_context, factory, org, moved, target, change, left
 ):

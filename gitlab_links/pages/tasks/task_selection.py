@@ -1,7 +1,6 @@
 """What is done to several tasks of the list at once."""
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -9,18 +8,17 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.errors import NotFound
 from gitlab_links.finding.list_query import FILTERS
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.task_removal import remove_task
+from gitlab_links.links.task_removal import remove_tasks
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed
 from gitlab_links.pages.tasks.browsing import list_page
 from gitlab_links.pages.tasks.selection_form import SelectionForm
 from gitlab_links.pages.tasks.task_list import PAGE_SIZE
 from gitlab_links.plurals import counted
-from gitlab_links.tasks.changes import update_task
+from gitlab_links.tasks.changes import lock_tasks, update_task
 from gitlab_links.tasks.queries import tasks_there
 
 SHOWN_BY = frozenset({*FILTERS, "sort", "page"})
@@ -40,7 +38,7 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     if not form.task_ids:
         flash("Select the tasks first.", "warning")
     elif pressed("delete"):
-        done = _deleted(form.task_ids)
+        done = remove_tasks(current_principal(), form.task_ids)
         _say(f"Deleted {counted(done, 'task')}.", done, form)
     elif form.error:
         return list_page(current_principal(), selection=form), 422
@@ -69,22 +67,8 @@ def _say(words: str, done: int, form: SelectionForm) -> None:
 
 
 def _changed(form: SelectionForm) -> int:
-    done = 0
-    for task_id in form.task_ids:
-        try:
-            update_task(current_principal(), task_id, form.changes)
-        except NotFound:
-            continue
-        done += 1
-    return done
-
-
-def _deleted(task_ids: Sequence[uuid.UUID]) -> int:
-    done = 0
-    for task_id in task_ids:
-        try:
-            remove_task(current_principal(), task_id)
-        except NotFound:
-            continue
-        done += 1
-    return done
+    principal = current_principal()
+    found = lock_tasks(principal.org_id, form.task_ids)
+    for task_id in found:
+        update_task(principal, task_id, form.changes)
+    return len(found)
