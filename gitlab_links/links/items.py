@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.extensions import db
@@ -22,16 +22,19 @@ def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
 def cached_items(org_id: uuid.UUID, base_url: str, refs: Sequence[ItemRef]) -> list[GitLabItem]:
     """Like ``cached_item`` for several, in their order and with few statements.
 
-    A row may vanish in between: its project was renamed or merged, or the item's last link
-    was removed. Then it is created again, with the project's row if that is gone. Rows are
-    created and locked in one order, so that two callers never wait for each other.
+    What is there is locked before anything is made, in one order, so that two callers never wait
+    for each other: an INSERT, too, waits for whoever changes the row that it would repeat. A row
+    may vanish in between: its project was renamed or merged, or the item's last link was removed.
+    Then it is made anew, with the project's row if that is gone.
     """
-    if not refs:
-        return []
     while True:
         projects = _project_ids(org_id, base_url, {ref.project_path for ref in refs})
         keys = [(projects[ref.project_path.lower()], ref.type.value, ref.iid) for ref in refs]
-        found = _made_or_found_all(org_id, sorted(set(keys)))
+        found = _locked_by_key(keys)
+        missing = sorted(set(keys) - found.keys())
+        if missing:
+            _make(org_id, missing)
+            found |= _locked_by_key(missing)
         if all(key in found for key in keys):
             return [found[key] for key in keys]
 
@@ -42,6 +45,15 @@ def locked_item(
     """Like ``cached_item``, for a project of the org by its id. A new row has ``new`` values."""
     key = {"project_id": project_id, "type": gitlab_type, "iid": iid}
     return insert_and_lock(db.session, GitLabItem, key, org_id=org_id, **new)
+
+
+def is_named(org_id: uuid.UUID, ref: ItemRef) -> ColumnElement[bool]:
+    """Whether an item of the org has this reference, whichever GitLab it is of."""
+    projects = select(GitLabProject.id).where(
+        GitLabProject.org_id == org_id, GitLabProject.path_key == ref.project_path.lower()
+    )
+    named = (GitLabItem.type == ref.type.value, GitLabItem.iid == ref.iid)
+    return and_(GitLabItem.project_id.in_(projects), *named)
 
 
 def lock_items(item_ids: Select[uuid.UUID] | CompoundSelect[uuid.UUID]) -> None:
@@ -58,23 +70,13 @@ def lock_items(item_ids: Select[uuid.UUID] | CompoundSelect[uuid.UUID]) -> None:
 
 
 Key = tuple[uuid.UUID, str, int]
+KEY = ("project_id", "type", "iid")
 
 
-def _made_or_found_all(org_id: uuid.UUID, keys: Sequence[Key]) -> Mapping[Key, GitLabItem]:
-    """Without those that another transaction deleted between the two statements; none if it
-    deleted one of the projects.
-    """
-    names = ("project_id", "type", "iid")
-    rows = [{**dict(zip(names, key, strict=True)), "org_id": org_id} for key in keys]
-    try:
-        # Not the session's, whose end would count as a commit.
-        with db.session.connection().begin_nested():
-            _insert_unless_exist(GitLabItem, rows, names)
-    except IntegrityError as error:
-        if not is_orphan(error):
-            raise
+def _locked_by_key(keys: Sequence[Key]) -> dict[Key, GitLabItem]:
+    if not keys:
         return {}
-    columns = [getattr(GitLabItem, name) for name in names]
+    columns = [getattr(GitLabItem, name) for name in KEY]
     locked = db.session.scalars(
         select(GitLabItem)
         .where(tuple_(*columns).in_(keys))
@@ -84,26 +86,38 @@ def _made_or_found_all(org_id: uuid.UUID, keys: Sequence[Key]) -> Mapping[Key, G
     return {(item.project_id, item.type, item.iid): item for item in locked}
 
 
+def _make(org_id: uuid.UUID, keys: Sequence[Key]) -> None:
+    """Nothing if another transaction has deleted one of the projects."""
+    rows = [{**dict(zip(KEY, key, strict=True)), "org_id": org_id} for key in keys]
+    try:
+        # Not the session's, whose end would count as a commit.
+        with db.session.connection().begin_nested():
+            _insert_unless_exist(GitLabItem, rows, KEY)
+    except IntegrityError as error:
+        if not is_orphan(error):
+            raise
+
+
 def _project_ids(
     org_id: uuid.UUID, base_url: str, paths: Collection[str]
 ) -> Mapping[str, uuid.UUID]:
     """The rows of projects by their paths in lower case, created if needed."""
     spelled = {path.lower(): path for path in sorted(paths)}
-    names = ("org_id", "base_url", "path_key")
-    found: dict[str, uuid.UUID] = {}
-    while found.keys() != spelled.keys():
+    known = select(GitLabProject.path_key, GitLabProject.id).where(
+        GitLabProject.org_id == org_id,
+        GitLabProject.base_url == base_url,
+        GitLabProject.path_key.in_(spelled),
+    )
+    while True:
+        found = {key: project_id for key, project_id in db.session.execute(known) if key}
+        missing = sorted(spelled.keys() - found.keys())
+        if not missing:
+            return found
         rows = [
             {"org_id": org_id, "base_url": base_url, "path_key": key, "path": spelled[key]}
-            for key in sorted(spelled)
+            for key in missing
         ]
-        _insert_unless_exist(GitLabProject, rows, names)
-        known = select(GitLabProject.path_key, GitLabProject.id).where(
-            GitLabProject.org_id == org_id,
-            GitLabProject.base_url == base_url,
-            GitLabProject.path_key.in_(spelled),
-        )
-        found = {key: project_id for key, project_id in db.session.execute(known) if key}
-    return found
+        _insert_unless_exist(GitLabProject, rows, ("org_id", "base_url", "path_key"))
 
 
 def _insert_unless_exist(

@@ -40,7 +40,8 @@ def apply_rules(org_id: uuid.UUID, now: datetime) -> int:
     The lock on the org's rules makes one worker at a time count the changes of a minute, and
     keeps the rules from changing meanwhile. Tasks are locked before their states, and items not
     at all: whoever changes an item marks its tasks in the same transaction, and waits for the
-    state that is locked here, or is waited for.
+    state that is locked here, or leaves the task due. Waiting here, too, could end in a circle: a
+    transaction may mark tasks several times, in no one order.
     """
     rules = db.session.scalars(
         select(OrgRules)
@@ -73,8 +74,8 @@ def _due(org_id: uuid.UUID, now: datetime) -> Sequence[uuid.UUID]:
 
 
 def _locked(task_ids: Sequence[uuid.UUID]) -> list[DueTask]:
-    """The tasks with their states, in the order of their ids. One that somebody is changing stays
-    due.
+    """The tasks with their states, in the order of their ids. One that somebody is changing or
+    marking stays due.
     """
     tasks = db.session.execute(
         select(Task.id, Task.number, Task.status, Task.status_rule)
@@ -95,7 +96,7 @@ def _locked(task_ids: Sequence[uuid.UUID]) -> list[DueTask]:
         )
         .where(_is_among(state.task_id, by_id))
         .order_by(state.task_id)
-        .with_for_update()
+        .with_for_update(skip_locked=True)
     )
     return [_due_task(by_id[row.task_id], row) for row in states]
 

@@ -274,11 +274,10 @@ def insert_and_lock(
 
     A new row has ``values``. Whoever inserts the same row at once waits here for the first.
     """
-    locked = select(model).filter_by(**key).with_for_update()
-    row = None
-    while row is None:  # somebody else may delete it in between
+    found = select(model).filter_by(**key).with_for_update()
+    locked = found.execution_options(populate_existing=True)
+    while (row := session.scalars(locked).one_or_none()) is None:
         insert_unless_exists(session, model, {**key, **values}, *key)
-        row = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
     return row
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.items import is_named
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.mentions.attaching import MentionChanges, drop_unmentioned
 from gitlab_links.mentions.org_patterns import org_pattern
@@ -144,7 +145,7 @@ def record(
     """
     answers, verdict = calls.answers, blame(calls)
     integration = lock_integration(org_id)  # first, in the same order as saving a token
-    items = _locked_items({item.id for answer in answers for item in answer.batch.items})
+    items = _locked_items(org_id, answers)
     changes = _Changes(items.values())
     proven = proven_projects(org_id, now)
     applying = _Applying(items, verdict, org_pattern(org_id), now, ttl)
@@ -173,15 +174,20 @@ def record(
     return applying.contradicted
 
 
-def _locked_items(item_ids: set[uuid.UUID]) -> Items:
+def _locked_items(org_id: uuid.UUID, answers: Sequence[Answer]) -> Items:
+    """The items, locked in one order with those at the new places of moved issues, which get
+    their links.
+    """
+    item_ids = {item.id for answer in answers for item in answer.batch.items}
+    refs = {move.ref for answer in answers for move in answer.moved.values()}
     rows = db.session.scalars(
         select(GitLabItem)
-        .where(GitLabItem.id.in_(item_ids))
+        .where(or_(GitLabItem.id.in_(item_ids), *(is_named(org_id, ref) for ref in refs)))
         .order_by(GitLabItem.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return {item.id: item for item in rows}
+    return {item.id: item for item in rows if item.id in item_ids}
 
 
 def _usable(answers: Sequence[Answer], items: Items) -> Sequence[UsableAnswer]:
