@@ -284,11 +284,10 @@ def delete_unlinked(*item_ids: uuid.UUID) -> set[uuid.UUID]:
     """Delete the cached items that have no link, unless a mention of them was dismissed. Returns
     the ids of those that are gone; the session still has what it has loaded of them.
 
-    The rows are locked before the links are read: a concurrent attach has the same lock, and
-    its link is visible once it has committed.
+    The caller has locked the rows, before the links are read here: a concurrent attach has the
+    same lock, and its link is visible once it has committed.
     """
     these = GitLabItem.id.in_(item_ids)
-    db.session.execute(select(GitLabItem.id).where(these).order_by(GitLabItem.id).with_for_update())
     still_linked = exists().where(TaskGitLabLink.item_id == GitLabItem.id)
     dismissed = exists().where(DismissedMention.item_id == GitLabItem.id)
     gone = delete(GitLabItem).where(these, ~still_linked, ~dismissed).returning(GitLabItem.id)

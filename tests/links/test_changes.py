@@ -201,7 +201,7 @@ def test_a_task_with_many_links_costs_as_few_statements_as_one_with_few(
             db.session.commit()
         sent.append((len(refreshed), len(deleted)))
     assert sent[0] == sent[1]
-    assert max(sent[0]) <= 14
+    assert max(sent[0]) <= 13
     assert count(GitLabItem) == 0
 
 
