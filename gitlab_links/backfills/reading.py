@@ -11,7 +11,7 @@ from gitlab_links.backfills.models import Backfill, BackfillItem
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.links.freshness import request_refresh
-from gitlab_links.links.items import lock_items, locked_item
+from gitlab_links.links.items import locked_items
 from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLink
 from gitlab_links.mentions.attaching import attach_mentioned, tasks_named
 from gitlab_links.mentions.org_patterns import org_pattern
@@ -58,15 +58,9 @@ def link_page(
         return
     pattern = org_pattern(backfill.org_id)
     snapshots = [snapshot for snapshot, _ in found]
-    of_turn = (GitLabItem.project_id == turn.project_row, GitLabItem.type == turn.type.value)
-    named = GitLabItem.iid.in_([one.iid for one in snapshots])
-    lock_items(select(GitLabItem.id).where(*of_turn, named))
-    items = [
-        locked_item(
-            backfill.org_id, turn.project_row, turn.type.value, one.iid, refresh_requested_at=None
-        )
-        for one in snapshots
-    ]
+    keys = [(turn.project_row, turn.type.value, one.iid) for one in snapshots]
+    locked = locked_items(backfill.org_id, keys, refresh_requested_at=None)
+    items = [locked[key] for key in keys]
     marks = ItemMarks(items)
     for item, snapshot in zip(items, snapshots, strict=True):
         if item.fetched_at is None:

@@ -1,16 +1,18 @@
 """Find or create the rows of an item and its project."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, select, tuple_
+from sqlalchemy import CompoundSelect, Select, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.storage.database import Base, insert_and_lock, is_orphan, new_id, upsert
+
+M = TypeVar("M", bound=Base)
 
 
 def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
@@ -20,23 +22,38 @@ def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
 
 
 def cached_items(org_id: uuid.UUID, base_url: str, refs: Sequence[ItemRef]) -> list[GitLabItem]:
-    """Like ``cached_item`` for several, in their order and with few statements.
-
-    What is there is locked before anything is made, in one order, so that two callers never wait
-    for each other: an INSERT, too, waits for whoever changes the row that it would repeat. A row
-    may vanish in between: its project was renamed or merged, or the item's last link was removed.
-    Then it is made anew, with the project's row if that is gone.
+    """Like ``cached_item`` for several, in their order and with few statements; see
+    :func:`locked_items`. A project that was renamed or merged meanwhile is made anew.
     """
     while True:
         projects = _project_ids(org_id, base_url, {ref.project_path for ref in refs})
         keys = [(projects[ref.project_path.lower()], ref.type.value, ref.iid) for ref in refs]
-        found = _locked_by_key(keys)
-        missing = sorted(set(keys) - found.keys())
-        if missing:
-            _make(org_id, missing)
-            found |= _locked_by_key(missing)
-        if all(key in found for key in keys):
+        try:
+            found = locked_items(org_id, keys)
+        except IntegrityError as error:
+            if not is_orphan(error):
+                raise
+        else:
             return [found[key] for key in keys]
+
+
+Key = tuple[uuid.UUID, str, int]
+KEY = ("project_id", "type", "iid")
+
+
+def locked_items(org_id: uuid.UUID, keys: Sequence[Key], **new: Any) -> dict[Key, GitLabItem]:
+    """The items of these projects, types and numbers, locked until the commit. What is not there
+    is made with ``new`` values; raises IntegrityError if its project is gone.
+
+    What is there is locked before anything is made, in one order, so that two callers never wait
+    for each other: an INSERT, too, waits for whoever changes the row that it would repeat. A row
+    may vanish in between, with the item's last link; then it is made anew.
+    """
+    found = _locked(keys)
+    while missing := sorted(set(keys) - found.keys()):
+        found |= _made(org_id, missing, new)
+        found |= _locked(sorted(set(missing) - found.keys()))
+    return found
 
 
 def locked_item(
@@ -47,13 +64,14 @@ def locked_item(
     return insert_and_lock(db.session, GitLabItem, key, org_id=org_id, **new)
 
 
-def is_named(org_id: uuid.UUID, ref: ItemRef) -> ColumnElement[bool]:
-    """Whether an item of the org has this reference, whichever GitLab it is of."""
-    projects = select(GitLabProject.id).where(
-        GitLabProject.org_id == org_id, GitLabProject.path_key == ref.project_path.lower()
-    )
-    named = (GitLabItem.type == ref.type.value, GitLabItem.iid == ref.iid)
-    return and_(GitLabItem.project_id.in_(projects), *named)
+def ids_of(org_id: uuid.UUID, refs: Collection[ItemRef]) -> set[uuid.UUID]:
+    """The ids of the org's items with these references, whichever GitLab they are of."""
+    if not refs:
+        return set()
+    keys = [(ref.project_path.lower(), ref.type.value, ref.iid) for ref in refs]
+    key = tuple_(GitLabProject.path_key, GitLabItem.type, GitLabItem.iid)
+    found = select(GitLabItem.id).join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
+    return set(db.session.scalars(found.where(GitLabProject.org_id == org_id, key.in_(keys))))
 
 
 def lock_items(item_ids: Select[uuid.UUID] | CompoundSelect[uuid.UUID]) -> None:
@@ -69,33 +87,29 @@ def lock_items(item_ids: Select[uuid.UUID] | CompoundSelect[uuid.UUID]) -> None:
             return
 
 
-Key = tuple[uuid.UUID, str, int]
-KEY = ("project_id", "type", "iid")
-
-
-def _locked_by_key(keys: Sequence[Key]) -> dict[Key, GitLabItem]:
+def _locked(keys: Sequence[Key]) -> dict[Key, GitLabItem]:
     if not keys:
         return {}
-    columns = [getattr(GitLabItem, name) for name in KEY]
-    locked = db.session.scalars(
+    rows = db.session.scalars(
         select(GitLabItem)
-        .where(tuple_(*columns).in_(keys))
+        .where(tuple_(*(getattr(GitLabItem, name) for name in KEY)).in_(keys))
         .order_by(GitLabItem.id)
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    return {(item.project_id, item.type, item.iid): item for item in locked}
+    return _by_key(rows)
 
 
-def _make(org_id: uuid.UUID, keys: Sequence[Key]) -> None:
-    """Nothing if another transaction has deleted one of the projects."""
-    rows = [{**dict(zip(KEY, key, strict=True)), "org_id": org_id} for key in keys]
-    try:
-        # Not the session's, whose end would count as a commit.
-        with db.session.connection().begin_nested():
-            _insert_unless_exist(GitLabItem, rows, KEY)
-    except IntegrityError as error:
-        if not is_orphan(error):
-            raise
+def _made(org_id: uuid.UUID, keys: Sequence[Key], new: Mapping[str, Any]) -> dict[Key, GitLabItem]:
+    """Without those that somebody else made meanwhile."""
+    rows = [{**dict(zip(KEY, key, strict=True)), "org_id": org_id, **new} for key in keys]
+    # Not the session's, whose end would count as a commit.
+    with db.session.connection().begin_nested():
+        return _by_key(_inserted(GitLabItem, rows, KEY))
+
+
+def _by_key(items: Iterable[GitLabItem]) -> dict[Key, GitLabItem]:
+    return {(item.project_id, item.type, item.iid): item for item in items}
 
 
 def _project_ids(
@@ -108,21 +122,22 @@ def _project_ids(
         GitLabProject.base_url == base_url,
         GitLabProject.path_key.in_(spelled),
     )
-    while True:
-        found = {key: project_id for key, project_id in db.session.execute(known) if key}
-        missing = sorted(spelled.keys() - found.keys())
-        if not missing:
-            return found
+    found = {key: project_id for key, project_id in db.session.execute(known) if key}
+    while missing := sorted(spelled.keys() - found.keys()):
         rows = [
             {"org_id": org_id, "base_url": base_url, "path_key": key, "path": spelled[key]}
             for key in missing
         ]
-        _insert_unless_exist(GitLabProject, rows, ("org_id", "base_url", "path_key"))
+        made = _inserted(GitLabProject, rows, ("org_id", "base_url", "path_key"))
+        found |= {project.path_key: project.id for project in made if project.path_key}
+        if len(made) < len(missing):
+            found |= {key: project_id for key, project_id in db.session.execute(known) if key}
+    return found
 
 
-def _insert_unless_exist(
-    model: type[Base], rows: Sequence[Mapping[str, Any]], key: Sequence[str]
-) -> None:
-    insert = upsert(db.engine.dialect.name, model)
+def _inserted(model: type[M], rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> Sequence[M]:
+    """The new rows, without those that were there already."""
     values = [{"id": new_id(), **row} for row in rows]
-    db.session.execute(insert.values(values).on_conflict_do_nothing(index_elements=key))
+    insert = upsert(db.engine.dialect.name, model).values(values)
+    new = insert.on_conflict_do_nothing(index_elements=key).returning(model.__table__)
+    return db.session.scalars(select(model).from_statement(new)).all()

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.items import is_named
+from gitlab_links.links.items import ids_of
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.mentions.attaching import MentionChanges, drop_unmentioned
 from gitlab_links.mentions.org_patterns import org_pattern
@@ -179,10 +179,11 @@ def _locked_items(org_id: uuid.UUID, answers: Sequence[Answer]) -> Items:
     their links.
     """
     item_ids = {item.id for answer in answers for item in answer.batch.items}
-    refs = {move.ref for answer in answers for move in answer.moved.values()}
+    moves = [move for answer in answers for move in answer.moved.values()]
+    targets = ids_of(org_id, {move.ref for move in moves if not move.may_be_confidential})
     rows = db.session.scalars(
         select(GitLabItem)
-        .where(or_(GitLabItem.id.in_(item_ids), *(is_named(org_id, ref) for ref in refs)))
+        .where(GitLabItem.id.in_(item_ids | targets))
         .order_by(GitLabItem.id)
         .with_for_update()
         .execution_options(populate_existing=True)
