@@ -70,8 +70,14 @@ def ids_of(org_id: uuid.UUID, refs: Collection[ItemRef]) -> set[uuid.UUID]:
         return set()
     keys = [(ref.project_path.lower(), ref.type.value, ref.iid) for ref in refs]
     key = tuple_(GitLabProject.path_key, GitLabItem.type, GitLabItem.iid)
-    found = select(GitLabItem.id).join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
-    return set(db.session.scalars(found.where(GitLabProject.org_id == org_id, key.in_(keys))))
+    numbers = {ref.iid for ref in refs}
+    found = (
+        select(GitLabItem.id)
+        .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
+        # The numbers once more, or all items of each project are read.
+        .where(GitLabProject.org_id == org_id, key.in_(keys), GitLabItem.iid.in_(numbers))
+    )
+    return set(db.session.scalars(found))
 
 
 def lock_items(item_ids: Select[uuid.UUID] | CompoundSelect[uuid.UUID]) -> None:
